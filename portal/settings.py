@@ -22,11 +22,16 @@ from portal.catalog.sources import Source, SourceKind
 from portal.database.address import database_problem
 from portal.domain.charts import BUILT_IN
 from portal.domain.impersonation import Impersonation, name_problem
+from portal.domain.names import namespace_problem
 from portal.domain.namespaces import NamespaceRules, listed_problem, pattern_problem
 from portal.domain.sizes import Size
 from portal.guardrails.rules import GuardrailException, Level
 from portal.images.registries import ImageLookup, ImageRegistry
 from portal.notifications.webhook import webhook_problem
+from portal.projects.form import DEFAULTS, FIELDS
+from portal.projects.form import check as check_project
+from portal.projects.model import ProjectSite
+from portal.projects.names import template_problem
 
 PREFIX = "DASH_PORTAL_"
 
@@ -366,6 +371,49 @@ class Settings(BaseModel):
     guardrails_file: Annotated[
         Path | None, Field(description="YAML list of exceptions to the guardrails.")
     ] = None
+    projects: Annotated[
+        bool,
+        Field(
+            description="Let administrators make projects: namespaces with people, quota, limits, "
+            "Pod Security and network policies. With authorization `kubernetes` an administrator "
+            "of projects is whoever may create namespaces, and all is done as that person; with "
+            "`owners` it is done with the portal's own account, which then needs the rights. Needs "
+            "`DASH_PORTAL_CLUSTER_WIDE` and people who sign in."
+        ),
+    ] = False
+    projects_defaults_file: Annotated[
+        Path | None,
+        Field(description="YAML mapping with the content of the form of a new project, by field."),
+    ] = None
+    projects_ingress_namespaces: Annotated[
+        tuple[str, ...],
+        Field(
+            description="Comma-separated namespaces of ingress controllers, gateways and the like: "
+            "the network policy of a project lets traffic from them in."
+        ),
+    ] = ()
+    projects_role_prefix: Annotated[
+        str,
+        Field(
+            description="Beginning of the names of the ClusterRoles that people get in a project: "
+            "`<prefix>-viewer` and so on. Empty: Kubernetes' own `view`, `edit` and `admin`."
+        ),
+    ] = ""
+    projects_personal: Annotated[
+        bool,
+        Field(
+            description="Make a project for each person at the first sign-in, with the portal's "
+            "own account. Needs `DASH_PORTAL_PROJECTS`, authorization `kubernetes`, and rights "
+            "that reach far: see the administrator's guide."
+        ),
+    ] = False
+    projects_personal_name: Annotated[
+        str,
+        Field(
+            description="Name of personal projects; `{user}` stands for the user. Characters that "
+            "a namespace's name cannot have are replaced, and a short hash tells people apart."
+        ),
+    ] = "user-{user}"
     max_replicas: Annotated[
         int, Field(ge=1, le=1000, description="The upper end of the replica sliders.")
     ] = 10
@@ -513,6 +561,7 @@ class Settings(BaseModel):
         "trusted_origins",
         "allowed_images",
         "allowed_hosts",
+        "projects_ingress_namespaces",
         mode="before",
     )
     @classmethod
@@ -572,7 +621,7 @@ class Settings(BaseModel):
                 raise SettingsError(
                     f"{PREFIX}IMPERSONATED_GROUPS: the name “{group[:80]}” {problem}."
                 )
-        problem = settings.where_problem()
+        problem = settings.where_problem() or settings.projects_problem()
         if problem:
             raise SettingsError(problem)
         if settings.namespaces and settings.default_namespace not in settings.namespaces:
@@ -685,6 +734,62 @@ class Settings(BaseModel):
             if problem := pattern_problem(pattern):
                 return f"{PREFIX}EXCLUDED_NAMESPACES: {problem}"
         return ""
+
+    def projects_problem(self) -> str:
+        """The error in the settings of projects; "" if there is none."""
+        if self.projects and (self.auth_mode == "none" or not self.cluster_wide):
+            return (
+                f"{PREFIX}PROJECTS: needs people who sign in ({PREFIX}AUTH_MODE), and "
+                f"{PREFIX}CLUSTER_WIDE, since the portal would not work in a new namespace."
+            )
+        if self.projects_personal and not (self.projects and self.authorization == "kubernetes"):
+            return (
+                f"{PREFIX}PROJECTS_PERSONAL: needs {PREFIX}PROJECTS, and {PREFIX}AUTHORIZATION "
+                "kubernetes: otherwise everybody sees every namespace."
+            )
+        if problem := template_problem(self.projects_personal_name):
+            return f"{PREFIX}PROJECTS_PERSONAL_NAME: {problem}"
+        for each in self.projects_ingress_namespaces:
+            if problem := namespace_problem(each):
+                return f"{PREFIX}PROJECTS_INGRESS_NAMESPACES: {problem}"
+        return ""
+
+    def project_site(self) -> ProjectSite:
+        """The settings of projects that their objects depend on."""
+        return ProjectSite(
+            self.projects_role_prefix,
+            self.own_namespace,
+            self.projects_ingress_namespaces,
+            self.authorization == "kubernetes",
+            frozenset(self.impersonated_groups),
+            tuple(each.name for each in self.sizes()),
+        )
+
+    def project_defaults(self) -> Mapping[str, str]:
+        """Read the file with the content of the form of a new project.
+
+        Raises:
+            SettingsError: the file cannot be read, or a field is unknown or wrong.
+        """
+        if self.projects_defaults_file is None:
+            return {}
+        name = f"{PREFIX}PROJECTS_DEFAULTS_FILE"
+        try:
+            entries: object = yaml.safe_load(self.projects_defaults_file.read_text()) or {}
+            found = TypeAdapter(dict[str, str | int | float]).validate_python(entries)
+        except (OSError, yaml.YAMLError, ValidationError) as error:
+            raise SettingsError(f"{name}: {error}") from None
+        fields = {field: str(text) for field, text in found.items()}
+        if unknown := sorted(set(fields) - set(FIELDS)):
+            raise SettingsError(f"{name}: there is no field {', '.join(unknown)}.")
+        tried = check_project(
+            {**DEFAULTS, **fields, "name": "a"}, NamespaceRules(), self.project_site()
+        )
+        if tried.errors:
+            raise SettingsError(
+                f"{name}: {'; '.join(f'{field}: {each}' for field, each in tried.errors.items())}"
+            )
+        return fields
 
     def rules(self) -> NamespaceRules:
         """The namespaces that the portal works in, and those in which it changes nothing."""

@@ -41,6 +41,7 @@ from portal.cluster.metrics import usage_in
 from portal.cluster.objects import ClusterObjects
 from portal.cluster.pauses import Pauses
 from portal.cluster.pod_logs import PodLogs
+from portal.cluster.projects import ProjectObjects, limits_of
 from portal.cluster.pull_secrets import PullSecrets
 from portal.cluster.replicas import Replicas
 from portal.cluster.restarts import Restarts
@@ -60,6 +61,7 @@ from portal.domain.load_tests import LoadTestLimits
 from portal.domain.objects import Pod
 from portal.domain.operations import STOP_GRACE, STOP_PATIENCE, Operation
 from portal.domain.permissions import Permission
+from portal.domain.projects import unlimited_apps
 from portal.domain.release import ReleaseRevision
 from portal.guardrails.review import Guardrails
 from portal.guardrails.subject import GuardrailSettings
@@ -86,6 +88,10 @@ from portal.notifications.webhook import HttpPost, Webhook
 from portal.objects.reader import ObjectReader
 from portal.operations.operations import Operations, OperationTiming, utc_now
 from portal.operations.ports import IdentitySeal
+from portal.projects.manifests import FIELD_MANAGER
+from portal.projects.personal import PersonalProjects
+from portal.projects.requests import ProjectRequests
+from portal.projects.service import ClusterView, Projects
 from portal.registry.fetch import HttpFetch
 from portal.releases.actions import Actions, form_fields
 from portal.releases.forms import ReleaseForms
@@ -179,6 +185,9 @@ class WebApp:
         places, programs = Places(store, self._actions.access), Exec(sync.client)
         tops = Tops(places, programs, secrets.scrubber)
         stack.push_async_callback(tops.close)
+        self._projects, self._project_requests, self._personal = _projects(
+            settings, sync, rights, trail, self._database
+        )
         self._authentication = authentication(settings, stack, TokenReviews(sync.client))
         self._authenticator = self._authentication.authenticator
         if self._authentication.sign_in is not None:
@@ -237,6 +246,9 @@ class WebApp:
             prices=settings.prices(),
             read_history=self._history.read if self._history is not None else None,
             trail=trail,
+            projects=self._projects,
+            project_requests=self._project_requests,
+            app_limits=Namespaces(sync.client).app_limits if settings.projects else unlimited_apps,
             open_mode=settings.auth_mode == "none",
             by_owner=settings.authorization == "owners",
             sign_out=self._authentication.sign_in is not None,
@@ -250,6 +262,8 @@ class WebApp:
         objects.on_change(self.hub.changed)
         store.on_change(self._logs.changed)
         rights.on_change(self.hub.rescope)
+        if self._personal is not None:
+            rights.on_change(self._personal.welcome)
         _publish(self._metrics, sync, self.hub, self._logs)
         if self._webhook is not None:
             self._metrics.by_label(
@@ -306,6 +320,8 @@ class WebApp:
             chosen |= {"history": self._history.run()}
         if self._roles is not None:
             chosen |= {"roles": self._roles.run()}
+        if self._personal is not None:
+            chosen |= {"personal-projects": self._personal.run()}
         return chosen | {
             "leases": self._leases.run(),
             "operations": self._actions.operations.run(),
@@ -523,6 +539,42 @@ def _history(settings: Settings, database: Database | None, store: Store) -> His
     )
 
 
+def _projects(
+    settings: Settings,
+    sync: ClusterSync,
+    rights: KnownRights,
+    trail: Trail,
+    database: Database | None,
+) -> tuple[Projects | None, ProjectRequests | None, PersonalProjects | None]:
+    """Projects, requests for them, and personal ones; None for what is switched off."""
+    if not settings.projects:
+        return None, None, None
+    cluster = ProjectObjects(sync.client, SubjectReviews(sync.client), FIELD_MANAGER)
+    store, groups = sync.store, frozenset(settings.auth_admin_groups)
+
+    async def in_admin_group(identity: Identity) -> bool:
+        return not groups.isdisjoint(identity.groups)
+
+    projects = Projects(
+        cluster,
+        settings.rules(),
+        settings.project_site(),
+        trail,
+        cluster.administers if settings.authorization == "kubernetes" else in_admin_group,
+        lambda identity: rights.known(identity).namespaces,
+        ClusterView(
+            lambda name: [key.name for key in store.snapshot.apps if key.namespace == name],
+            lambda name: store.snapshot.quotas.get(name, ()),
+        ),
+        settings.project_defaults(),
+    )
+    requests = ProjectRequests(database, projects, settings.rules(), trail)
+    personal = None
+    if settings.projects_personal:
+        personal = PersonalProjects(projects, cluster, settings.projects_personal_name)
+    return projects, requests, personal
+
+
 def _webhook(
     settings: Settings, store: Store, stack: AsyncExitStack
 ) -> tuple[Webhook | None, Troubles | None]:
@@ -604,6 +656,7 @@ def _actions(
         Admission(client, settings.pod_security_namespaces(), reviews),
         settings.guardrail_exceptions(),
         GuardrailSettings(settings.allowed_images, frozenset(settings.allowed_hosts)),
+        (lambda namespace: limits_of(client, namespace)) if settings.projects else unlimited_apps,
     )
     ports = ReleasePorts(
         helm,

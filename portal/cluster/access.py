@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from portal.cluster.client import METADATA_LIST, ClusterClient
-from portal.cluster.json_object import items, part, text
+from portal.cluster.json_object import JsonObject, items, part, text
 from portal.domain.errors import NotFound, PortalError
+from portal.domain.projects import UNLIMITED_APPS, AppLimits, app_limits
 
 ENFORCE = "pod-security.kubernetes.io/enforce"
 """Label on a namespace with the Pod Security level that its pods must meet."""
 
 
-async def _labels(client: ClusterClient, name: str) -> Mapping[str, object] | None:
-    """Return the labels of a namespace; None if it does not exist."""
+async def _metadata(client: ClusterClient, name: str) -> JsonObject | None:
+    """Return the metadata of a namespace; None if it does not exist."""
     try:
         found = await client.get(f"/api/v1/namespaces/{name}")
     except NotFound:
         return None
-    return part(found, "metadata", "labels")
+    return part(found, "metadata")
 
 
 async def _names(client: ClusterClient) -> tuple[str, ...]:
@@ -57,7 +58,7 @@ class Namespaces:
         self._client = client
         self._memory = memory
         self._clock = clock
-        self._known: dict[str, tuple[float, Mapping[str, object] | None]] = {}
+        self._known: dict[str, tuple[float, JsonObject | None]] = {}
         self._version = (float("-inf"), "")
         self._names: tuple[float, tuple[str, ...]] = (float("-inf"), ())
         self._listing = asyncio.Lock()
@@ -96,13 +97,20 @@ class Namespaces:
     async def enforced_level(self, name: str) -> str:
         """Return the Pod Security level that a namespace enforces, "" if none, or if unknown."""
         try:
-            return str((await self._look_up(name) or {}).get(ENFORCE, ""))
+            return text(await self._look_up(name) or {}, "labels", ENFORCE)
         except PortalError:
             return ""
 
-    async def _look_up(self, name: str) -> Mapping[str, object] | None:
+    async def app_limits(self, name: str) -> AppLimits:
+        """Return the limits that a namespace sets for apps; none where they are unknown."""
+        try:
+            return app_limits(part(await self._look_up(name) or {}, "annotations"))
+        except PortalError:
+            return UNLIMITED_APPS
+
+    async def _look_up(self, name: str) -> JsonObject | None:
         now = self._clock()
         self._known = {key: each for key, each in self._known.items() if each[0] > now}
         if name not in self._known:
-            self._known[name] = (now + self._memory, await _labels(self._client, name))
+            self._known[name] = (now + self._memory, await _metadata(self._client, name))
         return self._known[name][1]

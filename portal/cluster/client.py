@@ -320,14 +320,24 @@ class ClusterClient:
         return decoded(await self._call(_Request("patch", path, body=body, content_type=MERGE)))
 
     async def apply(
-        self, path: str, body: JsonObject, field_manager: str, *, force: bool = False
+        self,
+        path: str,
+        body: JsonObject,
+        field_manager: str,
+        *,
+        force: bool = False,
+        dry_run: bool = False,
     ) -> JsonObject:
         """Server-side apply: ``field_manager`` then owns exactly the fields in ``body``.
+
+        With ``dry_run`` everything is checked, and nothing is written.
 
         Raises:
             Conflict: another manager owns one of the fields, and ``force`` is off.
         """
         params = {"fieldManager": field_manager, "force": "true" if force else "false"}
+        if dry_run:
+            params["dryRun"] = "All"
         request = _Request("patch", path, params, body, content_type=APPLY)
         return decoded(await self._call(request))
 

@@ -23,7 +23,7 @@ def value_paths(found: tuple[Violation, ...], values: Mapping[str, object]) -> d
     paths: dict[str, str] = {}
     for each in found:
         places = by_text.get(each.value, [])
-        if not places and each.rule is Rule.IMAGES:
+        if not places and each.rule in {Rule.IMAGES, Rule.PROJECT}:
             repository = split_reference(each.value)[0]
             places = [path for path, text in named if repository.endswith(text)]
         if each.value and len(places) == 1:

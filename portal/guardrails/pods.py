@@ -41,6 +41,20 @@ def _images(subject: Subject, facts: ClusterFacts) -> Iterator[Violation]:
                 )
 
 
+def _project(subject: Subject, facts: ClusterFacts) -> Iterator[Violation]:
+    allowed = facts.limits.images
+    for pod in subject.pods if allowed else ():
+        for image, path in images(pod):
+            if not image_allowed(image, allowed):
+                yield Violation(
+                    pod.owner.ref,
+                    Rule.PROJECT,
+                    f"the image {image[:200]} is not among those that this project allows",
+                    path,
+                    image,
+                )
+
+
 def _service_accounts(subject: Subject, facts: ClusterFacts) -> Iterator[Violation]:
     for pod in subject.pods:
         name, where = service_account(pod), f"{pod.path}.serviceAccountName".lstrip(".")
@@ -117,6 +131,7 @@ CHECKS: Mapping[Rule, Check] = {
     Rule.SERVICE_ACCOUNTS: _service_accounts,
     Rule.REFERENCES: _references,
     Rule.IMAGES: _images,
+    Rule.PROJECT: _project,
     Rule.POD_SECURITY: _pod_security,
     Rule.SCHEDULING: _scheduling,
 }

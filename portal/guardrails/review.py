@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from portal.catalog.chart import ChartProblem, read_metadata
 from portal.catalog.coalesce import ValuesProblem
 from portal.catalog.coalesce import read as read_values
 from portal.catalog.content import ContentProblem, read_content, schema_problem
@@ -18,6 +19,7 @@ from portal.domain.errors import ChartError, Forbidden
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.manifests import Ref, Tree, at
+from portal.domain.projects import AppLimits, unlimited_apps
 from portal.domain.reviews import ResourceAttributes, Touched, listed
 from portal.guardrails.checks import violations
 from portal.guardrails.crds import Definition, definitions
@@ -127,21 +129,35 @@ class Reviewed(Struct, frozen=True):
 
 
 class Guardrails:
-    """The rules, with an administrator's exceptions and settings, applied to a cluster."""
+    """The rules, with an administrator's exceptions and settings, applied to a cluster.
+
+    ``limits`` reads the limits that a namespace sets for apps; it raises a ``PortalError`` if they
+    are not known, and then nothing is allowed there.
+    """
 
     def __init__(
         self,
         cluster: Cluster,
         exceptions: Collection[GuardrailException] = (),
         site: GuardrailSettings = GuardrailSettings(),  # noqa: B008 - frozen
+        limits: Callable[[str], Awaitable[AppLimits]] = unlimited_apps,
     ) -> None:
         self._cluster = cluster
         self._exceptions = tuple(exceptions)
         self._site = site
+        self._limits = limits
 
     def allowances(self, namespace: str, source: str) -> Allowances:
         """The allowances for a release of a source's chart."""
         return allowances(self._exceptions, namespace, source)
+
+    async def check_chart(self, key: Key, source: str, chart: str) -> None:
+        """Raise ``ChartError`` for a chart that the namespace does not allow."""
+        if problem := (await self._limits(key.namespace)).chart_problem(source, chart):
+            raise ChartError(
+                f"{problem} [{Rule.PROJECT}]",
+                "Nothing was changed. Use another chart, or ask an administrator of the project.",
+            )
 
     async def check_values(
         self, key: Key, source: str, chart: Path, values: Mapping[str, object]
@@ -151,6 +167,7 @@ class Guardrails:
         That is the cluster, by templates in values; and what the schema of a subchart refers to
         that these values switch on, which Helm would fetch. The built-in chart has neither.
         """
+        await self.check_chart(key, source, await in_thread(_chart_name, chart))
         if source == BUILT_IN:
             return
         if problem := await in_thread(_schema_problem, chart, values):
@@ -295,6 +312,7 @@ class Guardrails:
                     token = group.create_task(cluster.automounts_token(account, identity=identity))
                 if needs.services:
                     services = group.create_task(cluster.services(namespace))
+                limits = group.create_task(ask(self._limits(namespace)))
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
         return ClusterFacts(
@@ -309,6 +327,7 @@ class Guardrails:
             tuple((live(meta).release, selector) for meta, selector in services.result())
             if services
             else (),
+            limits.result(),
         )
 
 
@@ -319,6 +338,14 @@ def _problem(objection: str, by_namespace: bool) -> str:
         f"{objection} (the namespace itself enforces Pod Security restricted, which no exception "
         "of the portal lifts: an administrator can set another level for it)"
     )
+
+
+def _chart_name(chart: Path) -> str:
+    """Return the name in a chart's ``Chart.yaml``; "" if it cannot be read."""
+    try:
+        return str(read_metadata(chart).get("name") or "")
+    except ChartProblem:
+        return ""
 
 
 def _touched(

@@ -35,6 +35,11 @@ class Rule(StrEnum):
     EXTERNAL_IPS = "external-ips"
     INGRESS_SNIPPETS = "ingress-snippets"
     VALUE_TEMPLATES = "value-templates"
+    PROJECT = "project"
+
+
+UNLIFTABLE = frozenset({Rule.READABLE, Rule.POD_SECURITY, Rule.PROJECT})
+"""The rules that no exception lifts."""
 
 
 class Level(StrEnum):
@@ -79,7 +84,7 @@ def _problem(exception: GuardrailException) -> str:
         return "name the namespaces or the sources that it is for; there is no switch for all."
     if any("*" in each for each in (*exception.namespaces, *exception.sources)):
         return "namespaces and sources are named one by one, without patterns."
-    if unliftable := {Rule.READABLE, Rule.POD_SECURITY} & set(exception.allow):
+    if unliftable := UNLIFTABLE & set(exception.allow):
         which = ", ".join(sorted(unliftable))
         return f"{which} cannot be allowed; pod_security sets another level."
     return ""

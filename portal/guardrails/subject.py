@@ -12,6 +12,7 @@ from portal.domain.keys import (
     HELM_RELEASE_NAMESPACE,
 )
 from portal.domain.manifests import Ref, Tree, keeps
+from portal.domain.projects import UNLIMITED_APPS, AppLimits
 from portal.guardrails.manifest import MAX_OBJECTS, PodSpec, Rendered, pod_specs
 from portal.guardrails.references import (
     Reference,
@@ -54,6 +55,7 @@ class ClusterFacts(Struct, frozen=True):
         live: the manifest's objects as they are in the cluster; None if absent.
         selectors: owner (``namespace/name`` of a release, or "") and selector of each Service of
             the namespace.
+        limits: the limits that the namespace sets for apps.
     """
 
     namespaced: Mapping[tuple[str, str], bool | None] = field(
@@ -68,6 +70,7 @@ class ClusterFacts(Struct, frozen=True):
         default_factory=dict[Ref, "ExistingObject | None"]
     )
     selectors: tuple[tuple[str, Tree], ...] = ()
+    limits: AppLimits = UNLIMITED_APPS
 
 
 class GuardrailSettings(Struct, frozen=True):

@@ -118,6 +118,7 @@ async def check_past(
         Forbidden: Kubernetes does not let ``identity`` make its objects.
         RemovedApi: it has a kind that the cluster no longer serves.
     """
+    await guardrails.check_chart(key, past.source, past.chart)
     try:
         await guardrails.check(key, past.source, past.whole, past.values, identity=identity)
     except UnknownKind as error:

@@ -25,6 +25,7 @@ from portal.ui.context import UiContext
 from portal.ui.launch import callbacks as launch_callbacks
 from portal.ui.objects import callbacks as objects_callbacks
 from portal.ui.pod import callbacks as pod_callbacks
+from portal.ui.projects import callbacks as projects_callbacks
 from portal.ui.requests import Declared, Requests
 from portal.ui.routes import Page, parse
 from portal.ui.static import ASSETS, PORTAL, collect
@@ -105,6 +106,7 @@ def build_ui(server: FastAPI, context: UiContext) -> Dash:
         autoscaling_callbacks.register,
         pod_callbacks.register,
         audit_callbacks.register,
+        projects_callbacks.register,
     ):
         register(callbacks, context)
     server.add_exception_handler(DependencyException, _no_such_file)

@@ -16,12 +16,15 @@ from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.launch import LaunchSpec
 from portal.domain.permissions import Scope
+from portal.domain.projects import AppLimits, unlimited_apps
 from portal.history.model import ChartRange
 from portal.history.summary import Summary
 from portal.images.report import ImageReport
 from portal.live.topics import app_topic, autoscaling_topic, objects_topic
 from portal.objects.describe import ObjectView
 from portal.objects.tree import ObjectsView
+from portal.projects.requests import ProjectRequests
+from portal.projects.service import Projects
 from portal.releases.actions import Actions
 from portal.releases.forms import ReleaseForms
 from portal.shell.place import Place
@@ -116,6 +119,9 @@ class UiContext(Struct, frozen=True):
     trail: Trail
     prices: Prices = Prices()
     read_history: ReadHistory | None = None
+    projects: Projects | None = None
+    project_requests: ProjectRequests | None = None
+    app_limits: Callable[[str], Awaitable[AppLimits]] = unlimited_apps
     open_mode: bool = False
     by_owner: bool = True
     sign_out: bool = False

@@ -18,6 +18,9 @@ Element ids are stable and meant to be used by browser tests:
 ``launch-values``         the values YAML; ``launch-helm-command`` the helm command
 ``launch-existing``       notice of an existing release; ``launch-submit`` the button
 ``launch-failure``        error of a launch that was refused
+``project-field-<name>``  an input of a project's form (``project-note-<name>`` its message);
+                          ``project-manifests`` the YAML, ``project-save`` the button,
+                          ``project-failure`` its answer; ``project-delete`` asks first
 ``launch-connect``        services to connect to; choosing one adds to ``launch-env``
 ``launch-open``           fills the form in from a file (``launch-opened`` shows the result),
                           ``launch-save`` saves one, ``launch-link`` copies a link
@@ -454,3 +457,35 @@ RELEASES_NAMESPACE = "releases-namespace"
 RELEASES_OWNER = "releases-owner"
 RELEASES_STATUSES = "releases-statuses"
 RELEASES_PAGES = "releases-pages"
+
+
+# Projects.
+PROJECT_OPENED = "project-opened"
+PROJECT_REQUEST = "project-request"
+PROJECT_MANIFESTS = "project-manifests"
+PROJECT_DOWNLOAD = "project-download"
+PROJECT_DOWNLOADED = "project-downloaded"
+PROJECT_SAVE = "project-save"
+PROJECT_FAILURE = "project-failure"
+PROJECT_DELETE = "project-delete"
+PROJECT_DELETE_MODAL = "project-delete-modal"
+PROJECT_DELETE_CANCEL = "project-delete-cancel"
+PROJECT_DELETE_CONFIRM = "project-delete-confirm"
+PROJECT_DELETE_FAILURE = "project-delete-failure"
+PROJECT_HIDE = "project-hide"
+PROJECT_ASK = "project-ask"
+PROJECT_ASKING = "project-asking"
+PROJECT_ASK_MESSAGE = "project-ask-message"
+PROJECT_WITHDRAW = "project-withdraw"
+PROJECT_DECLINE = "project-decline"
+PROJECT_DECLINE_MESSAGE = "project-decline-message"
+
+
+def project(field: str) -> str:
+    """The id of a field of a project's form, or of asking for one."""
+    return f"project-field-{field}"
+
+
+def project_note(field: str) -> str:
+    """The id of the place of its message."""
+    return f"project-note-{field}"

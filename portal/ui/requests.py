@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from portal.catalog.values import as_mapping
+from portal.projects.form import ROLE_FIELDS
 from portal.threads import in_thread
 from portal.ui import ids
 from portal.ui.accepts import Check
@@ -61,6 +62,7 @@ _LONG: dict[tuple[str, str], int] = {
     (ids.launch("env"), "value"): USUAL,
     (ids.LAUNCH_IMAGE_ASKED, "data"): 16 * KIB,
     (ids.LAUNCH_IMAGE_FOUND, "data"): 64 * KIB,
+    **{(ids.project(field), "value"): 16 * KIB for field in (*ROLE_FIELDS, "images", "charts")},
 }
 """Texts longer than ``SHORT``, within what a request usually holds."""
 _LONGER: dict[tuple[str, str], int] = {

@@ -26,10 +26,12 @@ from portal.ui.logs import layout as logs_page
 from portal.ui.objects import layout as objects_page
 from portal.ui.overview import layout as overview_page
 from portal.ui.pod import layout as pod_page
+from portal.ui.projects import layout as projects_page
 from portal.ui.refusals import refusal
 from portal.ui.routes import CONNECT, Page, Route, parse
 from portal.ui.shell import nav, not_found, who
 from portal.viewmodels.model import Notice, Severity
+from portal.viewmodels.quotas import left_words
 
 
 async def page_for(context: UiContext, route: Route, identity: Identity) -> Node:
@@ -55,6 +57,8 @@ async def page_for(context: UiContext, route: Route, identity: Identity) -> Node
             return await _launch(context, route, identity)
         case Page.AUDIT | Page.TRAIL:
             return await audit_page.layout(context, identity, route)
+        case Page.PROJECTS | Page.PROJECT | Page.NEW_PROJECT | Page.OWN_PROJECTS:
+            return await projects_page.layout(context, identity, route)
         case Page.CATALOG:
             return catalog_page.layout(context)
         case Page.CHART if route.chart is not None:
@@ -67,7 +71,9 @@ async def _launch(context: UiContext, route: Route, identity: Identity) -> Node:
     forms = context.forms_for(identity)
     if route.key is None:
         raw, said = _linked(context, forms, dict(route.given), identity)
-        return launch_page.layout(forms, raw, editing=None, problem=said)
+        raw = await _with_default_size(context, forms, raw, identity)
+        rooms = await _rooms(context, identity) if forms.rules.listed else {}
+        return launch_page.layout(forms, raw, editing=None, problem=said, rooms=rooms)
     try:
         asked = await context.actions.failed_form(identity, route.key)
         if asked is not None:
@@ -91,6 +97,31 @@ async def _launch(context: UiContext, route: Route, identity: Identity) -> Node:
         revision=filled.revision,
         problem=notice(ADJUSTED) if given else None,
     )
+
+
+async def _with_default_size(
+    context: UiContext, forms: ReleaseForms, raw: FormFields, identity: Identity
+) -> FormFields:
+    """Return the form of a new app with the size that its project begins with."""
+    namespace = str(raw.get("namespace") or "")
+    if raw.get("size") or await context.actions.namespace_problem(identity, namespace):
+        return raw
+    size = (await context.app_limits(namespace)).size
+    return {**raw, "size": size} if size in {each.name for each in forms.sizes} else raw
+
+
+async def _rooms(context: UiContext, identity: Identity) -> dict[str, str]:
+    """Return the labels of the projects of ``identity``: name, purpose, and what is left."""
+    if context.projects is None:
+        return {}
+    try:
+        rows = await context.projects.own(identity)
+    except PortalError:
+        return {}  # the form works with names alone
+    return {
+        each.name: " – ".join(filter(None, (each.name, each.purpose, left_words(each.quotas))))
+        for each in rows
+    }
 
 
 ADJUSTED = Notice(

@@ -37,6 +37,10 @@ class Page(StrEnum):
     OVERVIEW = "overview"
     AUDIT = "audit"
     TRAIL = "trail"
+    PROJECTS = "projects"
+    PROJECT = "project"
+    NEW_PROJECT = "new-project"
+    OWN_PROJECTS = "own-projects"
     CATALOG = "catalog"
     CHART = "chart"
     NOT_FOUND = "not-found"
@@ -56,7 +60,8 @@ class Route(Struct, frozen=True):
 
     ``given`` are the fields that a link fills into the launch form, or what it names of a release:
     the ``kind`` and ``name`` of an object, the ``pod`` and ``container`` of a shell, the
-    ``autoscaler`` and the settings of replays. ``trail`` is what is asked for of the audit trail.
+    ``autoscaler`` and the settings of replays; the ``name`` of a project, or the ``request`` for
+    one. ``trail`` is what is asked for of the audit trail.
     """
 
     page: Page
@@ -99,6 +104,18 @@ def parse(pathname: str | None, search: str | None = "") -> Route:
             return Route(Page.OVERVIEW, query=overview.parse(search))
         case "/admin/audit":
             return Route(Page.AUDIT, trail=AuditQuery.parse(search))
+        case "/projects":
+            return Route(Page.OWN_PROJECTS)
+        case "/admin/projects":
+            return Route(Page.PROJECTS)
+        case "/admin/new-project":
+            request = _asked(search).get("request", "")
+            return Route(Page.NEW_PROJECT, given=(("request", request),) if request else ())
+        case _ if path.startswith("/admin/projects/"):
+            name = unquote(path.removeprefix("/admin/projects/"))
+            if "/" in name:
+                return Route(Page.NOT_FOUND)
+            return Route(Page.PROJECT, given=(("name", name),))
         case "/trail":
             return Route(Page.TRAIL, trail=AuditQuery.parse(search))
         case "/launch":
@@ -186,6 +203,16 @@ def chart_path(
 def icon_path(source: str, chart: str) -> str:
     """The address of a chart's icon."""
     return f"/icons/{quote(source, safe='')}/{quote(chart)}"
+
+
+def project_path(name: str) -> str:
+    """The address of a project's page, for administrators."""
+    return f"/admin/projects/{quote(name)}"
+
+
+def new_project_path(request: int | None = None) -> str:
+    """The address of the form of a new project, or of the one that a request asks for."""
+    return "/admin/new-project" + (f"?request={request}" if request is not None else "")
 
 
 def app_path(key: Key) -> str:

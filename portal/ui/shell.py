@@ -26,6 +26,10 @@ _ACTIVE = {
     Page.OVERVIEW: Page.ADMIN,
     Page.AUDIT: Page.ADMIN,
     Page.TRAIL: Page.APPS,
+    Page.PROJECTS: Page.ADMIN,
+    Page.PROJECT: Page.ADMIN,
+    Page.NEW_PROJECT: Page.ADMIN,
+    Page.OWN_PROJECTS: Page.APPS,
 }
 
 

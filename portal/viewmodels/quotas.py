@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
+from msgspec import Struct
+
 from portal.domain.objects import Quota
 from portal.domain.quantities import in_words, parse
 from portal.viewmodels.model import Notice, Severity
@@ -40,6 +42,52 @@ def quota_notice(quotas: Sequence[Quota]) -> Notice | None:
     )
 
 
+_SHOWN = _PODS_NEED | {
+    "requests.storage": "storage",
+    "persistentvolumeclaims": "volume claims",
+    "services.loadbalancers": "load balancers",
+}
+
+
+class QuotaUse(Struct, frozen=True):
+    """The use of a limit of a quota: what it limits, and how much is used, left and allowed."""
+
+    what: str
+    used: str
+    left: str
+    hard: str
+    full: bool = False
+
+
+def quota_uses(quotas: Sequence[Quota]) -> tuple[QuotaUse, ...]:
+    """The use of each limit of a namespace's quotas that is not zero, the usual ones first."""
+    order = {name: place for place, name in enumerate(_SHOWN)}
+    limits = sorted(_limits(quotas), key=lambda each: order.get(each[1], len(order)))
+    return tuple(
+        QuotaUse(
+            _SHOWN.get(name, name),
+            _amount(name, used),
+            _amount(name, max(hard - used, Decimal(0))),
+            _amount(name, hard),
+            used >= hard,
+        )
+        for _, name, hard, used in limits
+        if hard > 0
+    )
+
+
+def left_words(quotas: Sequence[Quota]) -> str:
+    """The room that a namespace's quotas leave for pods, in words; "" without quotas."""
+    wanted = ("CPU requests", "memory requests", "pods")
+    uses = {each.what: each for each in quota_uses(quotas)}
+    parts = [
+        f"{each.left} {what.removesuffix(' requests')}"
+        for what in wanted
+        if (each := uses.get(what))
+    ]
+    return f"left: {joined(parts)}" if parts else ""
+
+
 def _limits(quotas: Iterable[Quota]) -> Iterator[tuple[Quota, str, Decimal, Decimal]]:
     """Each hard limit with its use; quantities that cannot be parsed are left out."""
     for quota in quotas:
@@ -51,6 +99,6 @@ def _limits(quotas: Iterable[Quota]) -> Iterator[tuple[Quota, str, Decimal, Deci
 
 
 def _amount(name: str, value: Decimal) -> str:
-    if name.endswith("memory"):
+    if name.endswith(("memory", "storage")):
         return in_words(value)
     return f"{value.normalize():f}"

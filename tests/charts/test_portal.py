@@ -23,7 +23,7 @@ from portal.cluster.objects import READABLE
 from portal.domain.keys import Key
 from portal.domain.load_tests import LoadTestPlan
 from portal.domain.reviews import ResourceAttributes, ResourceRule, Rules
-from portal.guardrails.rules import Level, Rule
+from portal.guardrails.rules import UNLIFTABLE, Level, Rule
 from portal.images.registries import ImageLookup
 from portal.settings import PREFIX, Settings
 from tests.charts.helm import Helm, Rendered
@@ -35,6 +35,10 @@ APP_CHART = ROOT / "charts" / "dash-app"
 IMAGE = {"repository": "example.com/dash-portal"}
 HEADER = {"mode": "header", "existingSecret": "portal-proxy"}
 KUBERNETES = {"mode": "kubernetes", "groups": ["team-a", "team b"]}
+PROJECTS: dict[str, Any] = {
+    "ingressNamespaces": ["ingress-nginx"],
+    "defaults": {"quota_cpu": "8", "network": "restricted"},
+}
 OIDC: dict[str, Any] = {
     "auth": {
         "mode": "oidc",
@@ -192,6 +196,12 @@ SWITCHES: dict[str, dict[str, Any]] = {
         "namespaces": ["apps"],
         "authorization": {**KUBERNETES, "users": ["ann"], "impersonation": "any"},
     },
+    "projects of owners": {"auth": HEADER, "projects": {"enabled": True}},
+    "projects": {
+        "auth": HEADER,
+        "authorization": KUBERNETES,
+        "projects": {**PROJECTS, "enabled": True, "personal": True},
+    },
     "oidc": OIDC,
     "alb": {"auth": {"mode": "alb", "alb": ALB}},
     "all of auth": {"auth": ALL_AUTH},
@@ -329,6 +339,8 @@ def roles_for_people(rendered: Rendered) -> dict[str, list[dict[str, Any]]]:
         labels = role["metadata"]["labels"]
         if any(label.startswith("dash-portal.io/aggregate-to-") for label in labels):
             found.setdefault(role["metadata"]["name"], role["rules"])
+        if labels.get("dash-portal.io/role") == "project-administrator":
+            found[role["metadata"]["name"]] = role["rules"]
         if "aggregationRule" in role:
             (selector,) = role["aggregationRule"]["clusterRoleSelectors"]
             ((label, value),) = selector["matchLabels"].items()
@@ -385,9 +397,14 @@ def test_no_rule_has_a_wildcard_or_a_way_up(helm: Helm, values: dict[str, Any]) 
         for rule in role["rules"]:
             groups, resources = rule.get("apiGroups", []), rule.get("resources", [])
             assert not [word for word in (*groups, *resources, *rule["verbs"]) if "*" in word]
-            assert not {"escalate", "bind"} & set(rule["verbs"])
+            assert "escalate" not in rule["verbs"]
             if role["metadata"]["name"] in own and "authorization" not in values:
                 assert not [verb for verb in rule["verbs"] if verb.startswith("impersonate")]
+            if "projects" in values and "rbac.authorization.k8s.io" in groups:
+                # Only the roles of the chart are given to people, by their names.
+                assert resources == ["rolebindings"] or set(rule["resourceNames"]) <= peoples
+                continue
+            assert "bind" not in rule["verbs"]
             if "rbac.authorization.k8s.io" in groups:
                 if set(rule["verbs"]) <= {"list", "watch"}:
                     continue
@@ -563,6 +580,42 @@ def test_kubernetes_decides_only_about_people_who_sign_in(helm: Helm) -> None:
     assert "needs people who sign in" in refusal(helm, {"authorization": {"mode": "kubernetes"}})
 
 
+def test_projects_give_the_portals_own_account_nothing_unless_it_makes_them_itself(
+    helm: Helm,
+) -> None:
+    def written(**projects: bool) -> set[str]:
+        rendered = render(
+            helm, auth=HEADER, authorization=KUBERNETES, projects={"enabled": True, **projects}
+        )
+        own = set(accounts(rendered))
+        return {
+            resource
+            for role in rendered.all("ClusterRole")
+            if role["metadata"]["name"] in own and not role["metadata"]["name"].endswith("rails")
+            for rule in role["rules"]
+            if {"bind", *WRITES} & set(rule["verbs"])
+            for resource in rule.get("resources", ())
+        }
+
+    assert written() == {"leases"}
+    made = {"namespaces", "resourcequotas", "limitranges", "networkpolicies"}
+    assert written(personal=True) == {"leases", "rolebindings", "clusterroles", *made}
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"projects": {"enabled": True}}, "people who sign in"),
+        ({"auth": HEADER, "namespaces": ["a"], "projects": {"enabled": True}}, "clusterWide"),
+        ({"auth": HEADER, "projects": {"enabled": True, "personal": True}}, "kubernetes"),
+    ],
+)
+def test_projects_need_a_portal_that_works_in_them(
+    helm: Helm, values: dict[str, Any], words: str
+) -> None:
+    assert words in refusal(helm, values)
+
+
 def test_more_rights_reach_every_namespace(helm: Helm) -> None:
     extra = {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["get", "delete"]}
     rendered = render(helm, namespaces=["a", "b"], rbac={"extraRules": [extra]})
@@ -599,6 +652,7 @@ def test_every_setting_can_be_given_and_is_understood(helm: Helm, tmp_path: Path
         webhook=WEBHOOK,
         database=DATABASE,
         authorization=KUBERNETES,
+        projects=PROJECTS,
     )
     given = {k: v for k, v in environment(rendered).items() if k.startswith(PREFIX)}
     settings = Settings.from_env(given)
@@ -638,6 +692,12 @@ def test_every_setting_can_be_given_and_is_understood(helm: Helm, tmp_path: Path
     assert (images.base, images.hosts) == ("http://registry.registry.svc:5000", ("cdn.internal",))
     assert secrets[mounts[str(images.credentials)]]["secretName"] == "images-login"
     assert settings.image_lookup is ImageLookup.LISTED
+    projects = tmp_path / "projects.yaml"
+    projects.write_text(files["projects.yaml"])
+    read = settings.model_copy(update={"projects_defaults_file": projects, "sizes_file": None})
+    assert read.project_defaults() == PROJECTS["defaults"]
+    assert settings.projects_ingress_namespaces == ("ingress-nginx",)
+    assert settings.projects_role_prefix == "dash-portal-portal-dash-portal"
     guardrails = tmp_path / "guardrails.yaml"
     guardrails.write_text(files["guardrails.yaml"])
     (exception,) = settings.model_copy(
@@ -695,7 +755,7 @@ def test_every_rule_can_be_an_exception_to_the_schema(helm: Helm) -> None:
     schema = json.loads((CHART / "values.schema.json").read_text())
     exception = schema["properties"]["guardrails"]["properties"]["exceptions"]["items"]
     properties = exception["properties"]
-    liftable = set(Rule) - {Rule.READABLE, Rule.POD_SECURITY}
+    liftable = set(Rule) - UNLIFTABLE
     assert set(properties["allow"]["items"]["enum"]) == liftable
     assert set(properties["pod_security"]["enum"]) == set(Level)
 

@@ -11,7 +11,7 @@ import shutil
 import socket
 import subprocess
 import uuid
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,24 @@ def kubectl(*arguments: str, given: object = None) -> str:
     return done.stdout
 
 
+def limited_kubeconfig(token: str) -> dict[str, object]:
+    """A kubeconfig with only the server of the tests' own one, and none of its rights."""
+    admin = json.loads(kubectl("config", "view", "--raw", "-o", "json"))
+    current = next(
+        each["context"]["cluster"]
+        for each in admin["contexts"]
+        if each["name"] == admin["current-context"]
+    )
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [each for each in admin["clusters"] if each["name"] == current],
+        "users": [{"name": "portal", "user": {"token": token}}],
+        "contexts": [{"name": "portal", "context": {"cluster": current, "user": "portal"}}],
+        "current-context": "portal",
+    }
+
+
 class Site:
     """Names of what a portal for two namespaces is installed as, with its account's kubeconfig."""
 
@@ -100,23 +118,8 @@ class Site:
             capture_output=True,
             timeout=120,
         )
-        admin = json.loads(kubectl("config", "view", "--raw", "-o", "json"))
         token = kubectl("create", "token", "portal", "-n", self.own).strip()
-        # Only the server of the tests' kubeconfig: none of its rights.
-        current = next(
-            each["context"]["cluster"]
-            for each in admin["contexts"]
-            if each["name"] == admin["current-context"]
-        )
-        config = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [each for each in admin["clusters"] if each["name"] == current],
-            "users": [{"name": "portal", "user": {"token": token}}],
-            "contexts": [{"name": "portal", "context": {"cluster": current, "user": "portal"}}],
-            "current-context": "portal",
-        }
-        self.kubeconfig.write_text(json.dumps(config))
+        self.kubeconfig.write_text(json.dumps(limited_kubeconfig(token)))
 
     def remove(self) -> None:
         subprocess.run(
@@ -167,6 +170,7 @@ class Portal:
     """The whole portal, served at ``port``; ``web`` is asked as a page's callbacks ask it."""
 
     def __init__(self, web: WebApp, sync: ClusterSync, port: int) -> None:
+        self.web = web
         self.rights = web._rights  # pyright: ignore[reportPrivateUsage]
         self.actions = web._actions  # pyright: ignore[reportPrivateUsage]
         self.store = sync.store
@@ -177,6 +181,16 @@ class Portal:
             async with asyncio.timeout(within):
                 while not condition():  # noqa: ASYNC110 - rights and health change, too
                     await asyncio.sleep(0.1)
+        except TimeoutError:
+            pytest.fail(f"{what} did not come about within {within:.0f} s")
+
+    async def until_asked(
+        self, condition: Callable[[], Awaitable[bool]], what: str, within: float = SLOW
+    ) -> None:
+        try:
+            async with asyncio.timeout(within):
+                while not await condition():  # noqa: ASYNC110 - asked of the cluster
+                    await asyncio.sleep(0.5)
         except TimeoutError:
             pytest.fail(f"{what} did not come about within {within:.0f} s")
 

@@ -22,6 +22,7 @@ from typing import Any, TypeVar, cast
 import uvicorn
 from msgspec import Struct
 from msgspec.structs import fields, replace
+from sqlalchemy import Connection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from portal.audit.chain import Draft, fields_of
@@ -40,10 +41,16 @@ from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.launch import LaunchSpec
 from portal.domain.load_tests import CONTAINER
+from portal.domain.namespaces import NamespaceRules
+from portal.domain.objects import Quota
 from portal.domain.operations import Operation
 from portal.history.model import ChartRange
 from portal.history.summary import Reading, Summary
 from portal.objects.describe import ConditionRow, ObjectLink, ObjectView, Row
+from portal.projects.manifests import OBJECT
+from portal.projects.requests import ProjectRequests
+from portal.projects.service import ClusterView, Projects
+from portal.projects.store import add
 from portal.registry.failure import FetchError
 from portal.releases.load_test import LoadTestForecast, LoadTestOffer, LoadTestRequest
 from portal.releases.queries import ReleaseValues
@@ -61,6 +68,7 @@ from portal.ui.context import InspectImage
 from portal.viewmodels.model import Badge, Severity, TimelineLine
 from portal.web_app import WebApp
 from tests.unit.images.make import uninspected
+from tests.unit.projects.fakes import Cluster
 from tests.unit.ui.fakes import PRESETS, FakeActions
 from tests.unit.viewmodels.make import NOW, sources
 
@@ -91,6 +99,10 @@ class Site:
     open_mode: bool = False
     known: bool = True
     trail: Sequence[Event] | None = None
+    projects: Callable[[], Cluster] = Cluster
+    """The cluster of projects."""
+    asked: Sequence[tuple[str, str, str]] = ()
+    """Requests for projects: who asks, a name, a purpose. They need a database."""
 
 
 def present(value: Thing, by: timedelta | None = None) -> Thing:
@@ -316,6 +328,29 @@ async def read_top(identity: Identity, place: Place) -> Top:
     return Top(here, containers, rows, known=True)
 
 
+async def administers(identity: Identity) -> bool:
+    """Return True for members of the administrators' group."""
+    return ADMINISTRATORS in identity.groups
+
+
+def asked(connection: Connection, requests: Sequence[tuple[str, str, str]]) -> None:
+    """Put requests for projects into the database."""
+    for asker, name, purpose in requests:
+        add(connection, asker, name, purpose, datetime.now(UTC))
+
+
+def quotas(namespace: str) -> tuple[Quota, ...]:
+    """The quota of a project, of which one limit is used up."""
+    hard = {
+        "requests.cpu": "4",
+        "requests.memory": "8Gi",
+        "pods": "20",
+        "services.loadbalancers": "0",
+    }
+    used = {"requests.cpu": "1500m", "requests.memory": "3Gi", "pods": "20"}
+    return (Quota(Key(namespace, OBJECT), hard, used),) if namespace == "sales" else ()
+
+
 async def read_history(key: Key, chosen: ChartRange) -> list[Summary]:
     """An app that is busy by day, and a day in which nobody watched; a week cannot be read."""
     if chosen is ChartRange.WEEK:
@@ -415,8 +450,22 @@ class Sites:
             fields = [fields_of(each) for each in reversed(drafts)]
             await app._database.write(lambda connection: append(connection, fields))
         views = app._context
+        projects = Projects(
+            site.projects(),
+            NamespaceRules(own="dash-portal"),
+            replace(settings.project_site(), by_role=True, sizes=("small", "large")),
+            app._trail,
+            administers,
+            lambda identity: None if site.groups == ADMINISTRATORS else frozenset({"sales"}),
+            ClusterView(lambda name: ("dashboard", "web") if name == "sales" else (), quotas),
+        )
+        requests = ProjectRequests(app._database, projects, NamespaceRules(), app._trail)
+        if site.asked and app._database is not None:
+            await app._database.write(lambda connection: asked(connection, site.asked))
         app._context = replace(
             views,
+            projects=projects,
+            project_requests=requests,
             actions=PageActions(app),
             inspect_image=site.inspect,
             read_object=read_object,

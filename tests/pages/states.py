@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from msgspec.structs import replace
 from playwright.sync_api import Page as Tab
@@ -15,9 +16,15 @@ from playwright.sync_api import Page as Tab
 from portal.catalog.sources import ChartPreset, Source, SourceKind, SourceState
 from portal.domain.audit import Event, Outcome
 from portal.domain.charts import BUILT_IN, ChartEntry, ChartVersion
+from portal.domain.errors import ClusterUnavailable
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
+from portal.domain.namespaces import NamespaceRules
+from portal.domain.projects import INCOMPLETE
 from portal.images.report import Existence, ImageReport
+from portal.projects.form import check
+from portal.projects.manifests import FIELD_MANAGER, manifests
+from portal.projects.model import ProjectSite
 from portal.state.model import WatchHealth
 from portal.ui import ids
 from portal.ui.routes import (
@@ -31,11 +38,13 @@ from portal.ui.routes import (
     logs_path,
     objects_path,
     pod_path,
+    project_path,
 )
 from tests.pages.apps import APPS, MANY, SCALED, WELL
 from tests.pages.site import ROOT, Site
 from tests.unit.catalog.make import CHARTS
 from tests.unit.images.make import report
+from tests.unit.projects.fakes import FORM, Cluster
 from tests.unit.viewmodels.make import ago, sources
 
 # Sites.
@@ -142,12 +151,53 @@ async def inspected(
     return replace(found, exists=Existence.NO) if "missing" in reference else found
 
 
-EVERYTHING = Site(APPS, charts=CATALOGUE, inspect=inspected)
+def some_projects() -> Cluster:
+    """Projects: one that is whole, one that is not finished, one from Git, one that ends."""
+    cluster = Cluster()
+    form = {**FORM, "viewers": "\n".join(f"user:{each}@example.org" for each in "abcdefgh")}
+    whole = {**form, "charts": "team/*", "images": "registry.example.com/team/*"}
+    for name, raw, left in (
+        ("sales", whole, 8),
+        ("unfinished", {**form, "purpose": 12 * "A long purpose. "}, 2),
+        ("from-git", form, 8),
+        ("ending-" + 8 * "long-" + "name", {**form, "purpose": ""}, 8),
+    ):
+        made = check({**raw, "name": name}, NamespaceRules(), ProjectSite("portal")).project
+        assert made is not None
+        trees = list(manifests(made, ProjectSite("portal")).items())[:left]
+        for path, tree in trees:
+            manager = "kustomize-controller" if name == "from-git" else FIELD_MANAGER
+            metadata = {**tree["metadata"], "uid": name, "managedFields": [{"manager": manager}]}
+            if name == "unfinished" and tree["kind"] == "Namespace":
+                metadata["annotations"] = {**metadata["annotations"], INCOMPLETE: "true"}
+            if name.startswith("ending") and tree["kind"] == "Namespace":
+                metadata["deletionTimestamp"] = "2026-11-29T12:00:00Z"
+            cluster.objects[path] = {**tree, "metadata": metadata}
+    return cluster
+
+
+class Unreachable(Cluster):
+    """A cluster that does not answer."""
+
+    async def namespaces(self, *asked: object, **how: object) -> Any:
+        raise ClusterUnavailable("The Kubernetes API does not answer.", "It is tried again.")
+
+
+ASKED = (
+    ("zoë+test@example.org", "sales-figures", "Figures of the sales team, for everybody there"),
+    ("grace", 8 * "name-" + "x", 8 * "A long purpose, "),
+)
+
+EVERYTHING = Site(APPS, charts=CATALOGUE, inspect=inspected, projects=some_projects)
 SITES = {
     "portal": EVERYTHING,
     "open": Site(APPS, charts=CATALOGUE, open_mode=True),
     "guest": Site(
-        APPS, user="grace.brewster.hopper@navy.example.org", groups="guests", charts=CATALOGUE
+        APPS,
+        user="grace.brewster.hopper@navy.example.org",
+        groups="guests",
+        charts=CATALOGUE,
+        projects=some_projects,
     ),
     "unknown": Site(APPS, known=False, charts=CATALOGUE),
     "empty": Site(),
@@ -155,8 +205,10 @@ SITES = {
     "stale": Site({"well": WELL}, sources=stale),
     "many": Site(MANY),
     "live": Site({"live": SCALED}),
-    "audited": Site(APPS, trail=EVENTS),
-    "audited-guest": Site(APPS, user="grace", groups="guests", trail=EVENTS),
+    "audited": Site(APPS, trail=EVENTS, asked=ASKED),
+    "audited-guest": Site(APPS, user="grace", groups="guests", trail=EVENTS, asked=ASKED),
+    "asking": Site(user="ann", groups="guests", trail=EVENTS[:1]),
+    "cut-off": Site(trail=(), projects=Unreachable),
     "away": Site(APPS, trail=()),
 }
 
@@ -489,6 +541,74 @@ STATES: tuple[State, ...] = (
         dialog(ids.CHART_MODAL),
         press("#chart-submit:enabled"),
     ),
+    # Projects.
+    State(Page.PROJECTS, "every-state", "/admin/projects", "[data-testid=project]"),
+    State(Page.PROJECTS, "none", "/admin/projects", "[data-testid=no-projects]", site="empty"),
+    State(
+        Page.PROJECTS, "asked", "/admin/projects", "[data-testid=project-request]", site="audited"
+    ),
+    State(Page.PROJECTS, "away", "/admin/projects", "[role=alert]", site="cut-off"),
+    State(Page.PROJECTS, "hidden", "/admin/projects", "text=Page not found", site="guest"),
+    State(Page.PROJECT, "whole", project_path("sales"), "#project-manifests"),
+    State(Page.PROJECT, "unfinished", project_path("unfinished"), "[data-testid=notice]"),
+    State(Page.PROJECT, "from-git", project_path("from-git"), "#project-field-name[readonly]"),
+    State(Page.PROJECT, "not-found", project_path("nothing"), "text=Page not found"),
+    State(
+        Page.PROJECT,
+        "delete",
+        project_path("sales"),
+        f"#{ids.PROJECT_DELETE_MODAL} .note-error",
+        press("#project-delete", "#project-delete-confirm"),
+    ),
+    State(Page.NEW_PROJECT, "empty", "/admin/new-project", "#project-field-name"),
+    State(
+        Page.NEW_PROJECT,
+        "errors",
+        "/admin/new-project",
+        "#project-note-quota_memory .note-error",
+        fill(
+            {
+                "#project-field-name": "Bad_Name",
+                "#project-field-launchers": "somebody",
+                "#project-field-quota_memory": "8",
+            }
+        ),
+    ),
+    State(
+        Page.NEW_PROJECT,
+        "yaml",
+        "/admin/new-project",
+        "#project-manifests:has-text('kind: RoleBinding')",
+        fill({"#project-field-name": "sales-team", "#project-field-launchers": "user:ann"}),
+    ),
+    State(
+        Page.NEW_PROJECT,
+        "requested",
+        "/admin/new-project?request=1",
+        "#project-decline-message .note-error",
+        press("#project-decline"),
+        site="audited",
+    ),
+    State(
+        Page.NEW_PROJECT,
+        "request-gone",
+        "/admin/new-project?request=99",
+        "text=Page not found",
+        site="audited",
+    ),
+    State(Page.OWN_PROJECTS, "own", "/projects", "[data-testid=project]", site="guest"),
+    State(Page.OWN_PROJECTS, "none", "/projects", "#project-ask", site="asking"),
+    State(
+        Page.OWN_PROJECTS,
+        "errors",
+        "/projects",
+        "#project-note-ask_name .note-error",
+        fill({"#project-field-ask_name": "Bad_Name"}, "#project-ask"),
+        site="asking",
+    ),
+    State(Page.OWN_PROJECTS, "asked", "/projects", "#project-withdraw", site="audited-guest"),
+    State(Page.OWN_PROJECTS, "no-database", "/projects", "[data-testid=notice]"),
+    State(Page.OWN_PROJECTS, "away", "/projects", "[role=alert]", site="cut-off"),
     # No page.
     State(
         Page.AUDIT,

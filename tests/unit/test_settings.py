@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -316,3 +317,49 @@ def test_load_tests_are_off_and_bounded() -> None:
         for value in ("0", "many", "5001" if name != "MINUTES" else "-1"):
             with pytest.raises(SettingsError, match=f"DASH_PORTAL_LOAD_TEST_{name}"):
                 Settings.from_env({**WHOLE, f"DASH_PORTAL_LOAD_TEST_{name}": value})
+
+
+PROJECTS = {
+    "DASH_PORTAL_CLUSTER_WIDE": "true",
+    "DASH_PORTAL_AUTH_MODE": "header",
+    "DASH_PORTAL_AUTH_SECRET_FILE": "/secret",
+    "DASH_PORTAL_PROJECTS": "true",
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"AUTH_MODE": "none"}, "people who sign in"),
+        ({"CLUSTER_WIDE": "false", "NAMESPACES": "apps"}, "DASH_PORTAL_CLUSTER_WIDE"),
+        ({"PROJECTS_PERSONAL": "true"}, "DASH_PORTAL_AUTHORIZATION"),
+        ({"PROJECTS_PERSONAL_NAME": "mine"}, "{user}"),
+        ({"PROJECTS_INGRESS_NAMESPACES": "Traefik"}, "lower case"),
+    ],
+)
+def test_projects_need_people_and_the_whole_cluster(changed: dict[str, str], words: str) -> None:
+    assert Settings.from_env(PROJECTS).projects
+    given = PROJECTS | {f"DASH_PORTAL_{name}": value for name, value in changed.items()}
+    with pytest.raises(SettingsError, match=re.escape(words)):
+        Settings.from_env(given)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("quota_cpu: 8\nnetwork: restricted", ""),
+        ("quota_cpus: 8", "there is no field quota_cpus"),
+        ("quota_memory: 8", "8Gi"),
+        ("cpu_request: ''", "would be refused"),
+        ("[a]", "DEFAULTS_FILE"),
+    ],
+)
+def test_the_defaults_of_projects_are_checked(tmp_path: Path, text: str, words: str) -> None:
+    file = tmp_path / "projects.yaml"
+    file.write_text(text)
+    settings = Settings.from_env(PROJECTS | {"DASH_PORTAL_PROJECTS_DEFAULTS_FILE": str(file)})
+    if not words:
+        assert settings.project_defaults() == {"quota_cpu": "8", "network": "restricted"}
+        return
+    with pytest.raises(SettingsError, match=words):
+        settings.project_defaults()

@@ -138,6 +138,37 @@ keep a record of operations. Everything else it does as a person.
 {{- end }}
 {{- end }}
 
+{{/* What a project is made of; it is applied, which takes "create" and "patch". */}}
+{{- define "dash-portal.projectRules" -}}
+- apiGroups: [""]
+  resources: [namespaces]
+  verbs: [get, list, create, patch]
+- apiGroups: [""]
+  resources: [resourcequotas, limitranges]
+  verbs: [get, create, patch]
+- apiGroups: [networking.k8s.io]
+  resources: [networkpolicies]
+  verbs: [get, create, patch]
+{{- end }}
+
+{{/* Who gives people the chart's roles in a project, and no other ones. */}}
+{{- define "dash-portal.bindRules" -}}
+- apiGroups: [rbac.authorization.k8s.io]
+  resources: [rolebindings]
+  verbs: [get, create, patch]
+- apiGroups: [rbac.authorization.k8s.io]
+  resources: [clusterroles]
+  verbs: [bind]
+  resourceNames:
+    {{- if .Values.authorization.createRoles }}
+    {{- range list "viewer" "launcher" "maintainer" "administrator" }}
+    - {{ include "dash-portal.clusterName" $ }}-{{ . }}
+    {{- end }}
+    {{- else }}
+    {{- list "view" "edit" "admin" | toYaml | nindent 4 }}
+    {{- end }}
+{{- end }}
+
 {{/* As whom the portal's own account may act. */}}
 {{- define "dash-portal.impersonationRules" -}}
 {{- $constrained := eq .Values.authorization.impersonation "constrained" }}
@@ -161,6 +192,20 @@ keep a record of operations. Everything else it does as a person.
 - apiGroups: [authorization.k8s.io]
   resources: [selfsubjectrulesreviews, selfsubjectaccessreviews]
   verbs: ["impersonate-on:user-info:create"]
+{{- if .Values.projects.enabled }}
+# Projects, as whoever may make them.
+{{- range include "dash-portal.projectRules" . | fromYamlArray }}
+{{- $verbs := list }}
+{{- range .verbs }}{{ $verbs = append $verbs (printf "impersonate-on:user-info:%s" .) }}{{ end }}
+{{ toYaml (list (dict "apiGroups" .apiGroups "resources" .resources "verbs" $verbs)) }}
+{{- end }}
+- apiGroups: [""]
+  resources: [namespaces]
+  verbs: ["impersonate-on:user-info:delete"]
+- apiGroups: [rbac.authorization.k8s.io]
+  resources: [rolebindings]
+  verbs: ["impersonate-on:user-info:get", "impersonate-on:user-info:create", "impersonate-on:user-info:patch"]
+{{- end }}
 # Helm asks which APIs there are.
 - nonResourceURLs: [/api, /api/*, /apis, /apis/*, /openapi, /openapi/*, /version, /version/]
   verbs: ["impersonate-on:user-info:get"]
@@ -170,5 +215,11 @@ keep a record of operations. Everything else it does as a person.
 {{- define "dash-portal.checkAuthorization" -}}
 {{- if and (eq .Values.authorization.mode "kubernetes") (eq .Values.auth.mode "none") -}}
 {{- fail "authorization.mode: kubernetes needs people who sign in: set auth.mode as well." -}}
+{{- end -}}
+{{- if and .Values.projects.enabled (or (eq .Values.auth.mode "none") (not .Values.clusterWide)) -}}
+{{- fail "projects.enabled needs people who sign in (auth.mode), and clusterWide: true, since the portal would not work in a new namespace." -}}
+{{- end -}}
+{{- if and .Values.projects.personal (not (and .Values.projects.enabled (eq .Values.authorization.mode "kubernetes"))) -}}
+{{- fail "projects.personal needs projects.enabled, and authorization.mode: kubernetes." -}}
 {{- end -}}
 {{- end }}

@@ -46,6 +46,13 @@ def layout(context: UiContext, identity: Identity, route: Route) -> html.Div:
                                 "btn btn-outline-secondary",
                             ),
                             internal_link(
+                                [icon("folder"), "Projects" if everyone else "My projects"],
+                                "/admin/projects" if everyone else "/projects",
+                                "btn btn-outline-secondary",
+                            )
+                            if context.projects is not None
+                            else None,
+                            internal_link(
                                 [icon("clock"), "Audit trail" if everyone else "My audit trail"],
                                 "/admin/audit" if everyone else "/trail",
                                 "btn btn-outline-secondary",

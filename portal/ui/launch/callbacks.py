@@ -8,6 +8,7 @@ from typing import Any, cast
 from dash import ALL, ClientsideFunction, Input, Output, State, ctx, no_update
 from msgspec import Struct
 
+from portal.catalog.images import image_problem
 from portal.catalog.launch_fields import FIELDS, LABELS, PRESET_FIELDS, SWITCHED
 from portal.domain.errors import InvalidInput
 from portal.domain.identity import Identity
@@ -283,6 +284,10 @@ async def _check(
         namespace = str(raw.get("namespace") or "")
         problem = await context.actions.namespace_problem(identity, namespace)
         errors |= {"namespace": problem} if problem else {}
+    if "namespace" not in errors and "repository" not in errors and raw.get("repository"):
+        allowed = (await context.app_limits(str(raw.get("namespace")))).images
+        if problem := image_problem(str(raw.get("repository")).strip(), allowed):
+            errors["repository"] = problem
     warnings = dict(checked.warnings)
     if checked.spec and not errors:
         volume = await context.actions.volumes.notes(identity, checked.spec)

@@ -46,10 +46,12 @@ def layout(
     editing: Key | None,
     revision: int | None = None,
     problem: Node = None,
+    rooms: Mapping[str, str] | None = None,
 ) -> html.Div:
     """The form, filled in from ``raw``.
 
-    ``editing`` is the release that is being changed, and ``revision`` that of ``raw``.
+    ``editing`` is the release that is being changed, and ``revision`` that of ``raw``. ``rooms``
+    are the labels of namespaces that are projects.
     """
     title = f"Edit {editing.name}" if editing else "Launch an app"
     return page(
@@ -83,7 +85,7 @@ def layout(
                     html.Form(
                         [
                             _presets(forms.presets) if forms.presets and not editing else None,
-                            _app(forms, raw, locked=editing is not None),
+                            _app(forms, raw, rooms or {}, locked=editing is not None),
                             _size(forms, raw),
                             _resources(forms, raw),
                             _address(raw),
@@ -151,7 +153,9 @@ def _presets(presets: tuple[Preset, ...]) -> html.Div:
     )
 
 
-def _app(forms: ReleaseForms, raw: Mapping[str, object], *, locked: bool) -> html.Section:
+def _app(
+    forms: ReleaseForms, raw: Mapping[str, object], rooms: Mapping[str, str], *, locked: bool
+) -> html.Section:
     namespace = str(raw.get("namespace") or "")
     offered = dict.fromkeys([*forms.rules.open, namespace] if forms.rules.listed else [])
     own = {
@@ -160,7 +164,7 @@ def _app(forms: ReleaseForms, raw: Mapping[str, object], *, locked: bool) -> htm
             "namespace",
             dbc.Select(
                 id=ids.launch("namespace"),
-                options=[{"label": each, "value": each} for each in offered],
+                options=[{"label": rooms.get(each) or each, "value": each} for each in offered],
                 value=namespace,
                 disabled=locked,
             )

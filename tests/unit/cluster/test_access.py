@@ -8,7 +8,9 @@ import pytest
 
 from portal.cluster.access import ENFORCE, Namespaces
 from portal.cluster.client import ClusterClient
+from portal.cluster.projects import limits_of
 from portal.domain.errors import ClusterUnavailable, NotFound, PortalError
+from portal.domain.projects import ALLOWED_CHARTS, ALLOWED_IMAGES, DEFAULT_SIZE, AppLimits
 
 
 class FakeClient(ClusterClient):
@@ -99,3 +101,28 @@ async def test_all_names_are_listed_once_in_a_while_for_all_who_ask(clock: list[
     clock[0] = 11
     await found.names()
     assert client.asked == ["", "more"] * 2
+
+
+async def test_the_limits_of_a_project_are_its_annotations(clock: list[float]) -> None:
+    class Annotated(FakeClient):
+        async def get(
+            self, path: str, params: Mapping[str, str] | None = None, accept: str = ""
+        ) -> dict[str, Any]:
+            annotations = {
+                ALLOWED_IMAGES: "a/*, b",
+                ALLOWED_CHARTS: "team/*",
+                DEFAULT_SIZE: "small",
+            }
+            return {"metadata": {"annotations": annotations}}
+
+    limits = AppLimits(("a/*", "b"), ("team/*",), "small")
+    assert await namespaces(Annotated(), clock).app_limits("apps") == limits
+    assert await limits_of(Annotated(), "apps") == limits
+    for answer in (None, NotFound("none")):
+        client = FakeClient(apps=answer)
+        assert await namespaces(client, clock).app_limits("apps") == AppLimits()
+        assert await limits_of(client, "apps") == AppLimits()
+    away = FakeClient(apps=ClusterUnavailable("away"))
+    assert await namespaces(away, clock).app_limits("apps") == AppLimits()
+    with pytest.raises(ClusterUnavailable):
+        await limits_of(away, "apps")

@@ -44,9 +44,16 @@ class Deployment(ClusterClient):
         }
 
     async def apply(
-        self, path: str, body: JsonObject, field_manager: str, *, force: bool = False
+        self,
+        path: str,
+        body: JsonObject,
+        field_manager: str,
+        *,
+        force: bool = False,
+        dry_run: bool = False,
     ) -> JsonObject:
         assert not force
+        assert not dry_run
         self._change()
         self.applied.append((body, field_manager))
         return body

@@ -62,6 +62,10 @@ PAGES = {
     Page.OVERVIEW: "Autoscaling",
     Page.AUDIT: "Audit trail",
     Page.TRAIL: "My audit trail",
+    Page.PROJECTS: "Projects",
+    Page.PROJECT: "Projects",
+    Page.NEW_PROJECT: "New project",
+    Page.OWN_PROJECTS: "My projects",
     Page.CATALOG: "Catalogue",
     Page.CHART: "a chart's page",
 }

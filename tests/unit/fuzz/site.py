@@ -25,6 +25,7 @@ from portal.auth.hosts import known_hosts
 from portal.auth.identify import OpenAuthenticator
 from portal.catalog.catalog import Catalog
 from portal.catalog.sources import Source, SourceKind
+from portal.domain.audit import UNRECORDED
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.load_tests import Shape
@@ -33,6 +34,8 @@ from portal.history.summary import Summary
 from portal.live.endpoint import FRAME_PATH, PATH, Timing, frame_endpoint, live_endpoint
 from portal.live.hub import Hub
 from portal.objects.reader import ObjectReader
+from portal.projects.form import FIELDS
+from portal.projects.requests import ProjectRequests
 from portal.registry.fetch import HttpFetch
 from portal.scoped_views import ScopedViews
 from portal.shell.place import Places
@@ -55,6 +58,8 @@ from tests.unit.catalog.make import CHARTS
 from tests.unit.fuzz.portal import FORMS, RELEASED, USUAL, Portal
 from tests.unit.images.make import uninspected
 from tests.unit.objects.make import FakeObjects, FakeRevisions, hides
+from tests.unit.projects.fakes import FORM, ROOT, RULES, Cluster
+from tests.unit.projects.fakes import projects as fake_projects
 from tests.unit.shell.make import FakeExec
 
 Json = dict[str, Any]
@@ -125,6 +130,14 @@ def running(cache: Path, *sources: Source) -> Iterator[PortalClient]:
     catalog = Catalog((local, *sources), HttpFetch(), cache)
     asyncio.run(catalog.refresh())
     views = ScopedViews(portal.store, portal.rights, ExternalAddresses(), lambda key: None)
+    cluster = Cluster()
+    asyncio.run(fake_projects(cluster).create(ROOT, FORM))
+
+    async def everybody(_: Identity) -> bool:
+        return True
+
+    cluster.administers = everybody  # type: ignore[method-assign]
+    projects = fake_projects(cluster, seen=None)
     ui = UiContext(
         actions=portal.actions,
         forms=FORMS,
@@ -148,6 +161,8 @@ def running(cache: Path, *sources: Source) -> Iterator[PortalClient]:
         read_history=no_history,
         shell=ShellSettings(on=True),
         trail=Trail(None),
+        projects=projects,
+        project_requests=ProjectRequests(None, projects, RULES, UNRECORDED),
         identity=current_identity,
         catalog=catalog,
         open_mode=True,
@@ -253,6 +268,8 @@ _told = some.halves(st.just(""), st.sampled_from(["apps/there-0", "apps/sales"])
 _VALUES: dict[tuple[str, str], st.SearchStrategy[Any]] = {
     (ids.LOCATION, "pathname"): st.none()
     | st.sampled_from(["/", "/admin", "/autoscaling", "/launch", "/catalog", "/catalog/local/bare"])
+    | st.sampled_from(["/projects", "/admin/projects", "/admin/projects/sales"])
+    | st.just("/admin/new-project")
     | some.texts.map("/apps/apps/{}".format)
     | some.texts,
     (ids.LOCATION, "search"): _maybe_texts,
@@ -276,6 +293,13 @@ _VALUES: dict[tuple[str, str], st.SearchStrategy[Any]] = {
     (ids.CHART_PLACE, "data"): _places,
     (ids.CHART_YAML, "value"): st.none() | some.yaml_texts,
     (ids.CHART_BASIS, "data"): st.sampled_from(["", "a: 1\n"]) | some.yaml_texts,
+    **{
+        (ids.project(name), "value"): some.halves(st.just(FORM.get(name, "")), some.raw_contents)
+        for name in FIELDS
+    },
+    (ids.PROJECT_OPENED, "data"): st.sampled_from(["", "", "sales"]) | some.texts,
+    (ids.PROJECT_REQUEST, "data"): _counts,
+    (ids.PROJECT_MANIFESTS, "children"): _maybe_texts,
     (ids.SHARE_WITH, "value"): some.halves(st.just("user:ann, group:a"), _maybe_texts),
     (ids.CHART_NAME, "value"): some.names,
     (ids.CHART_NAMESPACE, "value"): some.halves(st.just("apps"), some.names),

@@ -8,14 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from portal.domain.charts import BUILT_IN
 from portal.domain.errors import ChartError, ClusterUnavailable, Forbidden
 from portal.domain.identity import Identity
 from portal.domain.keys import ENV_OF, Key
 from portal.domain.manifests import Tree
+from portal.domain.projects import AppLimits
 from portal.domain.reviews import ResourceAttributes
 from portal.guardrails.manifest import pod_specs, read, with_owned_hooks
 from portal.guardrails.review import Guardrails, GuardrailViolations, as_pod
-from portal.guardrails.rules import GuardrailException, Level, Rule, allowances
+from portal.guardrails.rules import UNLIFTABLE, GuardrailException, Level, Rule, allowances
 from portal.guardrails.subject import GuardrailSettings
 from tests.unit.releases.fakes import FakeAdmission
 
@@ -276,7 +278,7 @@ async def test_what_is_no_business_of_a_release(case: str) -> None:
     manifest, rule, field = CASES[case]
     assert (rule, field) in await found(manifest)
     # A hook is an object like any other, and an exception is for one rule, in one place.
-    allowed = tuple(each for each in Rule if each not in {Rule.READABLE, Rule.POD_SECURITY})
+    allowed = tuple(each for each in Rule if each not in UNLIFTABLE)
     everything = GuardrailException("all", namespaces=("apps",), allow=allowed)
     elsewhere = GuardrailException("all", namespaces=("other",), allow=allowed)
     assert await found(manifest, everything) == set()
@@ -390,6 +392,55 @@ async def test_images_are_those_that_are_rendered(where: str) -> None:
     assert await found(workload(volume), images=allowed) == {
         ("images", "spec.template.spec.volumes[0].image.reference")
     }
+
+
+async def limited(images: tuple[str, ...] = (), charts: tuple[str, ...] = ()) -> Guardrails:
+    """Guardrails of a portal that allows team/*, in a project with limits of its own."""
+
+    async def limits(namespace: str) -> AppLimits:
+        return AppLimits(images, charts)
+
+    site = GuardrailSettings(("registry.example.com/team/*",))
+    every = GuardrailException("all", namespaces=("apps",), allow=tuple({*Rule} - UNLIFTABLE))
+    return Guardrails(FakeAdmission(), (every,), site, limits)
+
+
+async def test_a_project_only_narrows_what_may_run() -> None:
+    narrow = await limited(("registry.example.com/team/other",))
+    with pytest.raises(GuardrailViolations, match="not among those that this project allows"):
+        await narrow.check(KEY, "", workload(), {})  # whatever exceptions there are
+    await (await limited(("registry.example.com/team/*",))).check(KEY, "", workload(), {})
+    # What the project names is no way past the portal's own setting.
+    wide = Guardrails(
+        FakeAdmission(), (), GuardrailSettings(("registry.example.com/other/*",)), narrow._limits
+    )
+    with pytest.raises(GuardrailViolations) as refused:
+        await wide.check(KEY, "", workload(), {})
+    assert {each.rule for each in refused.value.violations} == {Rule.IMAGES, Rule.PROJECT}
+
+
+@pytest.mark.parametrize(
+    ("source", "chart", "fine"),
+    [("team", "web", True), ("other", "web", False), ("", "web", False), (BUILT_IN, "web", False)],
+)
+async def test_a_project_names_its_charts(
+    source: str, chart: str, fine: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "Chart.yaml").write_text(f"apiVersion: v2\nname: {chart}\nversion: 1.0.0\n")
+    guardrails = await limited(charts=("team/*",))
+    if fine:
+        await guardrails.check_values(KEY, source, tmp_path, {})
+        return
+    with pytest.raises(ChartError, match="not allowed in this project"):
+        await guardrails.check_values(KEY, source, tmp_path, {})
+
+
+async def test_limits_that_are_not_known_allow_nothing() -> None:
+    async def away(namespace: str) -> AppLimits:
+        raise ClusterUnavailable("It does not answer.")
+
+    with pytest.raises(ClusterUnavailable):
+        await Guardrails(FakeAdmission(), limits=away).check(KEY, "", workload(), {})
 
 
 PODS = {
@@ -592,6 +643,7 @@ def test_exceptions_are_for_something_named() -> None:
         {"name": "all", "namespaces": ("*",)},
         {"name": "x", "namespaces": ("a",), "allow": (Rule.POD_SECURITY,)},
         {"name": "x", "namespaces": ("a",), "allow": (Rule.READABLE,)},
+        {"name": "x", "namespaces": ("a",), "allow": (Rule.PROJECT,)},
     ):
         with pytest.raises(ValueError, match=":"):
             GuardrailException(**wrong)  # type: ignore[arg-type]

@@ -201,7 +201,16 @@ class FakeClient(ClusterClient):
     async def get(self, path: str, *_: Any, **__: Any) -> Any:
         return {"metadata": {"uid": "u1"}, "spec": self.spec}
 
-    async def apply(self, path: str, body: Any, field_manager: str, *, force: bool = False) -> Any:
+    async def apply(
+        self,
+        path: str,
+        body: Any,
+        field_manager: str,
+        *,
+        force: bool = False,
+        dry_run: bool = False,
+    ) -> Any:
+        assert not dry_run
         self.applied.append((path, body, field_manager, force))
         return {"metadata": {"generation": 7}}
 

@@ -5,7 +5,7 @@ import pytest
 from portal.domain.keys import Key
 from portal.domain.objects import Quota
 from portal.viewmodels.app import app_view
-from portal.viewmodels.quotas import quota_notice
+from portal.viewmodels.quotas import left_words, quota_notice, quota_uses
 from tests.unit.viewmodels import make
 
 
@@ -47,3 +47,24 @@ def test_it_is_told_to_an_app_that_lacks_pods(desired: int, told: bool) -> None:
     full = [quota(pods=("10", "10"))]
     view = app_view(state, make.sources(), make.NOW, quotas=full)
     assert any("quota" in each.title for each in view.notices) is told
+
+
+def test_what_a_project_has_left_is_said_in_words() -> None:
+    quotas = (
+        Quota(
+            Key("sales", "project"),
+            {"pods": "4", "requests.cpu": "2", "requests.memory": "4Gi", "limits.cpu": "8"}
+            | {"services.loadbalancers": "0", "requests.storage": "10Gi", "odd": "many"},
+            {"pods": "4", "requests.cpu": "500m", "requests.memory": "1Gi"},
+        ),
+    )
+    assert left_words(quotas) == "left: 1.5 CPU, 3 GiB memory and 0 pods"
+    uses = {each.what: (each.used, each.hard, each.full) for each in quota_uses(quotas)}
+    assert uses == {
+        "pods": ("4", "4", True),
+        "CPU requests": ("0.5", "2", False),
+        "memory requests": ("1 GiB", "4 GiB", False),
+        "CPU limits": ("0", "8", False),
+        "storage": ("0 bytes", "10 GiB", False),
+    }
+    assert left_words(()) == ""

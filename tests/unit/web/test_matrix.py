@@ -22,6 +22,7 @@ import pytest
 import uvicorn
 from aiohttp import web
 from fastapi import FastAPI
+from msgspec.structs import replace
 from starlette.applications import Starlette
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
@@ -29,6 +30,7 @@ from websockets.exceptions import ConnectionClosed
 from benchmarks.inputs.loads import well_formed
 from portal.cluster.client import ClusterClient
 from portal.cluster_sync import ClusterSync
+from portal.domain.audit import UNRECORDED
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.objects import Kind, ReleaseStatus
@@ -38,12 +40,15 @@ from portal.domain.release import ReleaseRecord, ReleaseRevision
 from portal.domain.reviews import ResourceAttributes
 from portal.live.endpoint import FRAME_PATH
 from portal.live.topics import KINDS
+from portal.projects.requests import ProjectRequests
 from portal.releases.upgrade import UPGRADE
 from portal.settings import Settings
 from portal.ui import ids
 from portal.web_app import WebApp
 from tests.unit.auth.test_kubernetes import LAUNCHER, SEEN
 from tests.unit.cluster.test_client import api_server
+from tests.unit.projects.fakes import FORM, RULES, Cluster, projects
+from tests.unit.projects.fakes import ROOT as ROOT_USER
 
 ROOT = Path(__file__).resolve().parents[3]
 HIDDEN, MINE = "hidden-space", "open-space"
@@ -193,6 +198,18 @@ def fill(store: Any) -> None:
         store.set_source(kind, synced=True, alive_at=now, error=f"in {HIDDEN}", unread=f"{THERE}")
 
 
+async def a_project() -> dict[str, Any]:
+    """A project of the release's name, whose purpose and people nobody else learns."""
+    cluster = Cluster()
+    form = {**FORM, "name": THERE.name, "purpose": VALUE, "launchers": f"user:{OWNER}"}
+    made = projects(cluster)
+    await made.create(ROOT_USER, form)
+    return {
+        "projects": made,
+        "project_requests": ProjectRequests(None, made, RULES, UNRECORDED),
+    }
+
+
 @asynccontextmanager
 async def serving(folder: Path) -> AsyncGenerator[Site]:
     secret = folder / "secret"
@@ -219,6 +236,7 @@ async def serving(folder: Path) -> AsyncGenerator[Site]:
         fill(sync.store)
         sync.store.end_initial_sync()
         web_app = WebApp(settings, os.environ, sync, stack)
+        web_app._context = replace(web_app._context, **await a_project())
         stack.push_async_callback(web_app.drain)
         site = web_app.site()
         app = Starlette()
@@ -326,6 +344,11 @@ def value_for(key: Key) -> Any:
             "revision": None,
             "release": [key.namespace, key.name],
         },
+        **{(ids.project(name), "value"): text for name, text in FORM.items()},
+        (ids.project("name"), "value"): key.name,
+        (ids.project("confirmed"), "value"): key.name,
+        (ids.PROJECT_OPENED, "data"): key.name,
+        (ids.PROJECT_REQUEST, "data"): None,
         (ids.CHART_NAME, "value"): key.name,
         (ids.CHART_NAMESPACE, "value"): key.namespace,
         (ids.CHART_YAML, "value"): "",

@@ -1,0 +1,1 @@
+"""Projects: namespaces with people, quota, limits, Pod Security and network policies."""
