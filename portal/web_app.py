@@ -54,6 +54,7 @@ from portal.domain.audit import Event, Outcome
 from portal.domain.errors import Forbidden, PortalError
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
+from portal.domain.limits import Limits
 from portal.domain.load_tests import LoadTestLimits
 from portal.domain.objects import Pod
 from portal.domain.operations import STOP_GRACE, STOP_PATIENCE, Operation
@@ -135,7 +136,7 @@ class WebApp:
         self._settings = settings
         self._store = store = sync.store
         self._rights = rights = KnownRights(_authorizer(settings, sync.client))
-        forms = _forms(settings)
+        forms, limits = _forms(settings), settings.limits()
         self._database = _database(settings, stack)
         self._trail = trail = Trail(
             self._database, portal=socket.gethostname(), log_entries=settings.audit_log
@@ -186,8 +187,9 @@ class WebApp:
             _identify,
             _reidentify(self._authenticator),
             recorder=trail,
+            limit=limits.shells,
         )
-        self._logs, self._download, self._last_lines = _logs(sync, secrets, self._changed)
+        self._logs, self._download, self._last_lines = _logs(sync, secrets, self._changed, limits)
         followers = Followers(store)
         stack.callback(followers.close)
         self._views = views = ScopedViews(
@@ -234,7 +236,7 @@ class WebApp:
             sign_out=self._authentication.sign_in is not None,
             version=__version__,
         )
-        self.hub = Hub(opener(self._context), views.scope, spell=spelled)
+        self.hub = Hub(opener(self._context), views.scope, spell=spelled, limit=limits.tabs)
         self._readings = Readings(
             followers, lambda namespace: usage_in(sync.client, namespace), self.hub.changed
         )
@@ -408,7 +410,7 @@ def _secrets(sync: ClusterSync) -> AppSecrets:
 
 
 def _logs(
-    sync: ClusterSync, secrets: AppSecrets, changed: Callable[[Key], None]
+    sync: ClusterSync, secrets: AppSecrets, changed: Callable[[Key], None], limits: Limits
 ) -> tuple[LogHub, Download, LastLines]:
     """The hub of logs, their downloads, and the last lines of crashes."""
     source, store = PodLogs(sync.client), sync.store
@@ -417,8 +419,8 @@ def _logs(
         return store.snapshot.app(key).pods
 
     return (
-        LogHub(source, pods, secrets.scrubber),
-        Download(source, pods, secrets.scrubber),
+        LogHub(source, pods, secrets.scrubber, limit=limits.logs),
+        Download(source, pods, secrets.scrubber, limits.downloads),
         LastLines(source, secrets.scrubber, changed),
     )
 
@@ -551,6 +553,7 @@ def _actions(
         ended=ended,
         timing=OperationTiming(limit=settings.helm_concurrency),
         recorder=trail,
+        limit_of_one=settings.limits().operations,
     )
     reviews = SubjectReviews(client) if settings.authorization == "kubernetes" else None
     guardrails = Guardrails(
@@ -586,6 +589,7 @@ def _actions(
             utc_now,
             on=bool(settings.load_test_image),
         ),
+        apps=settings.limits().apps,
     )
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from msgspec import Struct
 
 from portal.domain.audit import UNRECORDED, Recorder
+from portal.domain.limits import LIMITS, Limit
 from portal.domain.namespaces import NamespaceRules
 from portal.domain.operations import LEASE_SECONDS, Operation
 from portal.operations.action import Action
@@ -45,7 +46,7 @@ class Operations:
 
     ``holder`` is an identity unique to this process. Namespaces in which ``rules`` allow no change
     are left alone. ``fields`` maps a chart's errors about values to form fields. ``ended`` is
-    called with each operation that ends here.
+    called with each operation that ends here, and ``limit_of_one`` is the limit of one person.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Operations:
         ended: Callable[[Operation], None] = lambda operation: None,
         timing: OperationTiming | None = None,
         recorder: Recorder = UNRECORDED,
+        limit_of_one: Limit = LIMITS.operations,
     ) -> None:
         self.recorder = recorder
         """The recorder of all changes."""
@@ -77,6 +79,7 @@ class Operations:
             fields,
             holder=holder,
             limit=timing.limit,
+            limit_of_one=limit_of_one,
             settle=timing.settle,
             ended=ended,
             recorder=recorder,

@@ -111,6 +111,7 @@ ALL_SETTINGS = {
     "loadTestRate": 50,
     "loadTestSeconds": 120,
     "loadTestMinutes": 10,
+    "limits": {"operations": 2, "apps": 0, "tabs": 9, "logs": 8, "downloads": 7, "shells": 6},
     "gateway": "kube-system/traefik",
     "trustedOrigins": ["https://portal.example.com", "http://localhost:8080"],
     "allowedHosts": ["public.example.com", "*.example.net"],

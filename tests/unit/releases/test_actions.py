@@ -24,6 +24,7 @@ from portal.domain.errors import (
 from portal.domain.identity import Identity
 from portal.domain.keys import LAUNCHED_BY, Key
 from portal.domain.launch import AutoscalingSpec, Exposure, LaunchSpec
+from portal.domain.limits import LIMITS, Limits
 from portal.domain.namespaces import NamespaceRules
 from portal.domain.objects import Kind, ReleaseStatus
 from portal.domain.operations import Operation, OperationPhase
@@ -85,6 +86,7 @@ class World:
         policy: Authorizer | None = None,
         rules: NamespaceRules = RULES,
         recorder: Recorder = UNRECORDED,
+        limits: Limits = LIMITS,
     ) -> None:
         self.clock = Clock()
         self.store = RecordingStore(self.clock)
@@ -117,6 +119,7 @@ class World:
                 lease_seconds=lease_seconds,
             ),
             recorder=recorder,
+            limit_of_one=limits.operations,
         )
         ports = ReleasePorts(
             self.helm,
@@ -138,6 +141,7 @@ class World:
             chart_path,
             clock=self.clock,
             remembered=3,
+            apps=limits.apps,
         )
         self.leases.registries.append(self.actions.operations.registry)
         self.recovery_loop = asyncio.create_task(self.actions.operations.run())
