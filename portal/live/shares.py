@@ -1,4 +1,4 @@
-"""How the time for lists is shared between people, rather than between their tabs."""
+"""The shares of people in the time for lists: equal for each person, however many their tabs."""
 
 from __future__ import annotations
 
