@@ -21,6 +21,7 @@ from portal.domain.keys import Key
 from portal.domain.launch import LaunchSpec
 from portal.domain.limits import LIMITS, Limit
 from portal.domain.operations import Operation
+from portal.domain.owners import Role
 from portal.domain.permissions import Permission
 from portal.operations.operations import Operations, utc_now
 from portal.operations.progress import Progress
@@ -264,12 +265,12 @@ class Actions(Queries):
         """
         return await self._begin(identity, self._unlock.plan(identity, key))
 
-    async def share(self, identity: Identity, key: Key, text: str) -> Operation:
-        """Share a release with exactly the users and groups in ``text``.
+    async def share(self, identity: Identity, key: Key, asked: Mapping[Role, str]) -> Operation:
+        """Share a release with exactly the users and groups that are ``asked`` for, by role.
 
-        Its form is ``user:ann, group:team-a``; raises ``InvalidInput`` for any other.
+        The form is ``user:ann, group:team-a``; raises ``InvalidInput`` for any other.
         """
-        return await self._begin(identity, self._share.plan(key, text))
+        return await self._begin(identity, self._share.plan(key, asked))
 
     def offered(self, state: AppState, now: datetime) -> frozenset[str]:
         """Return the names of the ``plain`` actions that the page of an app offers."""

@@ -136,6 +136,16 @@ LAUNCH_MADE_WITH = "launch-made-with"
 PRESET = "preset"
 
 
+def share_with(role: str) -> str:
+    """The input for those with whom an app is shared in a role."""
+    return f"share-{role}"
+
+
+def share_note(role: str) -> str:
+    """The message beside that input."""
+    return f"share-note-{role}"
+
+
 def launch(field: str) -> str:
     """The input of a field of the launch form."""
     return f"launch-{field}"
@@ -200,7 +210,6 @@ APP_HISTORY = "app-history"
 APP_MANIFEST = "app-manifest"
 APP_SHARING = "app-sharing"
 APP_SHARED = "app-shared"
-SHARE_WITH = "share-with"
 SHARE_SAVE = "share-save"
 SHARE_MESSAGE = "share-message"
 

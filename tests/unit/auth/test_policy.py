@@ -95,6 +95,8 @@ def test_a_scope_is_equal_for_those_with_the_same_rights() -> None:
 WHOSE = {
     "owner": (ANN, ANNS),
     "shared with": (BOB, Owners(label_of("ann"), (label_of("user:bob"),))),
+    "owner with others": (BOB, Owners(label_of("ann"), (label_of("own:group:team-a"),))),
+    "viewer": (BOB, Owners(label_of("ann"), (label_of("view:user:bob"),))),
     "administrator": (ROOT, ANNS),
     "somebody else": (BOB, ANNS),
     "a free name": (BOB, None),
@@ -103,6 +105,8 @@ CHANGES = ALL - READING - {Permission.SHARE, Permission.EXEC}
 MATRIX = {
     "owner": READING | CHANGES | {Permission.SHARE},
     "shared with": READING | CHANGES,
+    "owner with others": READING | CHANGES | {Permission.SHARE},
+    "viewer": READING,
     "administrator": READING | CHANGES | {Permission.SHARE},
     "somebody else": SEEING,
     "a free name": (READING | CHANGES | {Permission.SHARE}) - OF_OBJECTS,
