@@ -310,6 +310,14 @@ class Settings(BaseModel):
     limits_shells: Annotated[
         int, Field(ge=0, description="Shells of one person that are open at once, in each pod.")
     ] = LIMITS.shells.most
+    share_links: Annotated[
+        bool,
+        Field(
+            description="Let those who may share an app make links that show it read-only, without "
+            "a sign-in, to whoever has the link, until it expires or is revoked. Needs a database, "
+            "and people who sign in."
+        ),
+    ] = False
     presets_file: Annotated[
         Path | None, Field(description="YAML list of the images that the launch form offers.")
     ] = None
@@ -572,6 +580,16 @@ class Settings(BaseModel):
             raise SettingsError(
                 f"{PREFIX}AUTHORIZATION: kubernetes needs people who sign in; set "
                 f"{PREFIX}AUTH_MODE as well."
+            )
+        if settings.share_links and settings.auth_mode == "none":
+            raise SettingsError(
+                f"{PREFIX}SHARE_LINKS: of no use while {PREFIX}AUTH_MODE is none, since everybody "
+                "sees every app."
+            )
+        if settings.share_links and not (settings.database or settings.database_file):
+            raise SettingsError(
+                f"{PREFIX}SHARE_LINKS: needs {PREFIX}DATABASE, which knows the links that are "
+                "revoked."
             )
         for group in settings.impersonated_groups:
             if problem := name_problem(group):

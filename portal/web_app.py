@@ -6,7 +6,7 @@ import asyncio
 import socket
 import tempfile
 import uuid
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import cache
 from pathlib import Path
@@ -67,6 +67,7 @@ from portal.helm_service.runner import Runner, helm_environment
 from portal.history.keeper import HistoryKeeper
 from portal.images.inspector import DEADLINE, ImageInspector
 from portal.images.registries import Registries
+from portal.links.links import Links
 from portal.live.endpoint import FRAME_PATH, frame_endpoint, live_endpoint
 from portal.live.endpoint import PATH as LIVE_PATH
 from portal.live.hub import Hub
@@ -104,13 +105,15 @@ from portal.ui.audit.export import PATH as EXPORT_PATH
 from portal.ui.audit.export import export_endpoint
 from portal.ui.build import build_ui
 from portal.ui.context import UiContext
+from portal.ui.links.page import SharedApps
 from portal.ui.live_views import opener, spelled
-from portal.ui.static import PREFIX, collect
+from portal.ui.static import PORTAL, PREFIX, collect
 from portal.viewmodels.urls import ExternalAddresses
 from portal.web.authorization import Authorization
 from portal.web.compression import Compression
 from portal.web.icons import PATH as ICON_PATH
 from portal.web.icons import icon_endpoint
+from portal.web.link_pages import LinkPages, Shown
 from portal.web.methods import Methods
 from portal.web.metrics import Metrics
 from portal.web.middleware import RequestMiddleware, current_identity
@@ -207,6 +210,9 @@ class WebApp:
             settings.prices(),
             names_objects=settings.authorization == "owners",
         )
+        self._links = None
+        if settings.share_links and self._database is not None:
+            self._links = Links(self._database, store, self._actions.access, trail)
         self._context = UiContext(
             actions=self._actions,
             catalog=catalog,
@@ -231,6 +237,7 @@ class WebApp:
             prices=settings.prices(),
             read_history=self._history.read if self._history is not None else None,
             trail=trail,
+            links=self._links,
             open_mode=settings.auth_mode == "none",
             by_owner=settings.authorization == "owners",
             sign_out=self._authentication.sign_in is not None,
@@ -330,6 +337,13 @@ class WebApp:
             inner.router.routes.append(Route(END_PATH, end, methods=["POST"]))
         dash = build_ui(inner, self._context)
         sign_in = self._authentication.sign_in
+        links = None
+        if self._links is not None:
+            links = LinkPages(
+                _shown(self._links, SharedApps(self._views.app)),
+                collect().head(),
+                collect().address(PORTAL, "shared.js"),
+            )
         answers = Authorization(Compression(Revalidation(inner)), self._rights.ask)
         return Methods(
             RequestMiddleware(
@@ -340,6 +354,7 @@ class WebApp:
                 self._settings.trusted_origins,
                 self._settings.known_hosts(),
                 SignInPages(sign_in, collect().head()) if sign_in else None,
+                links,
                 public=PREFIX,
             )
         )
@@ -591,6 +606,16 @@ def _actions(
         ),
         apps=settings.limits().apps,
     )
+
+
+def _shown(links: Links, apps: SharedApps) -> Callable[[str], Awaitable[Shown]]:
+    """Return what a token of a link shows."""
+
+    async def show(token: str) -> Shown:
+        link = await links.opened(token)
+        return Shown(apps.html(link.key), link.key.name, link.expires)
+
+    return show
 
 
 def _identify(_: HTTPConnection) -> Identity | None:

@@ -20,6 +20,10 @@ OF_OBJECTS = frozenset({Permission.EXEC, Permission.LOGS, Permission.READ_MANIFE
 launch, Helm may keep its record elsewhere, or pods may still end."""
 
 
+OF_OWNERS = frozenset({Permission.SHARE, Permission.LINK})
+"""The permissions to show an app to others."""
+
+
 class Policy:
     """Decides by owners and administrators. Pure.
 
@@ -93,7 +97,7 @@ class OwnerRights(Struct, frozen=True):
             case Role.OWN:
                 return here
             case Role.OPERATE:
-                return here - {Permission.SHARE}
+                return here - OF_OWNERS
             case Role.VIEW:
                 return here & READING
             case None:
@@ -128,7 +132,7 @@ class OwnerRights(Struct, frozen=True):
         if permission is Permission.LOGS and Permission.LOGS not in self.everything:
             return Forbidden("Reading logs is switched off in this portal.")
         role = owners.role(self.identity)
-        if permission is Permission.SHARE and role is Role.OPERATE:
+        if permission in OF_OWNERS and role is Role.OPERATE:
             return Forbidden(f"{_whose(key, owners)} Only owners and administrators can share it.")
         if role is Role.VIEW:
             return Forbidden(

@@ -29,7 +29,7 @@ _ENTRY = re.compile(r"(user|group):\s*(\S.*)")
 
 
 class Role(StrEnum):
-    """What somebody with whom a release is shared may do, the most first.
+    """A role of those with whom a release is shared, the one that may most first.
 
     OWN: all that the owner may; OPERATE: the same, but sharing it; VIEW: read all of it.
     """

@@ -146,6 +146,11 @@ def share_note(role: str) -> str:
     return f"share-note-{role}"
 
 
+def link_revoke(link: str) -> dict[str, str]:
+    """The button that ends a link."""
+    return {"type": LINK_REVOKE, "link": link}
+
+
 def launch(field: str) -> str:
     """The input of a field of the launch form."""
     return f"launch-{field}"
@@ -212,6 +217,15 @@ APP_SHARING = "app-sharing"
 APP_SHARED = "app-shared"
 SHARE_SAVE = "share-save"
 SHARE_MESSAGE = "share-message"
+
+APP_LINKS = "app-links"
+LINK_LASTS = "link-lasts"
+LINK_NOTE = "link-note"
+LINK_MAKE = "link-make"
+LINK_MADE = "link-made"
+LINKS_SHOW = "links-show"
+LINKS_LIST = "links-list"
+LINK_REVOKE = "link-revoke"
 
 VERSION_LINE = "version-line"
 VERSION_WORDS = "version-words"

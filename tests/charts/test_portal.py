@@ -192,6 +192,11 @@ SWITCHES: dict[str, dict[str, Any]] = {
     "webhook": {"webhook": WEBHOOK},
     "database": {"database": DATABASE},
     "persistence": {"persistence": VOLUME},
+    "read-only links": {
+        "auth": HEADER,
+        "persistence": VOLUME,
+        "settings": {"shareLinks": True},
+    },
     "settings": {"settings": ALL_SETTINGS},
     "presets": {"presets": [PRESET]},
     "sizes": {"sizes": [SIZE]},

@@ -18,6 +18,7 @@ from portal.ui.callbacks import Callbacks
 from portal.ui.components.basics import Node, failure, notice
 from portal.ui.components.sliders import message
 from portal.ui.context import UiContext
+from portal.ui.links import panel as links
 from portal.ui.refusals import refusal
 from portal.viewmodels.cost import daily_words, usual_pods
 from portal.viewmodels.model import Notice, Severity
@@ -62,6 +63,7 @@ def register(app: Callbacks, context: UiContext) -> None:
     version.register(app, context)
     plain.register(app, context)
     load_test.register(app, context)
+    links.register(app, context)
     _register_plain(app, context, ids.APP_CANCEL, context.actions.cancel)
     _register_plain(app, context, ids.APP_UNLOCK, context.actions.unlock)
     app.clientside_callback(

@@ -34,6 +34,7 @@ from portal.ui.components.preview import waiting
 from portal.ui.components.sliders import field
 from portal.ui.context import UiContext
 from portal.ui.encoding import Props
+from portal.ui.links.panel import links_panel
 from portal.ui.logs.layout import logs_fold
 from portal.ui.routes import autoscaling_path, edit_path, objects_path
 from portal.viewmodels.model import AppView
@@ -240,7 +241,11 @@ def _body(context: UiContext, view: AppView, live: Props) -> list[Node]:
                         ),
                         # In the open mode all users share one account.
                         html.Div(
-                            card("Owner and sharing", _sharing(view, live), icon_name="person"),
+                            card(
+                                "Owner and sharing",
+                                _sharing(view, live, links=context.links is not None),
+                                icon_name="person",
+                            ),
                             className="gone" if context.open_mode else "",
                         ),
                     ],
@@ -252,7 +257,7 @@ def _body(context: UiContext, view: AppView, live: Props) -> list[Node]:
     ]
 
 
-def _sharing(view: AppView, live: Props) -> list[Node]:
+def _sharing(view: AppView, live: Props, *, links: bool) -> list[Node]:
     """The owner, and the form for sharing the app."""
     return [
         _part(ids.APP_SHARING, live),
@@ -264,6 +269,11 @@ def _sharing(view: AppView, live: Props) -> list[Node]:
             ],
             id=ids.APP_SHARED,
             **live[ids.APP_SHARED],
+        ),
+        # There always, since its callbacks are; without links it is not shown.
+        html.Div(
+            html.Div(links_panel(), id=ids.APP_LINKS, **live[ids.APP_LINKS]),
+            className="" if links else "gone",
         ),
     ]
 

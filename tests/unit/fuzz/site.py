@@ -27,6 +27,7 @@ from portal.catalog.sources import Source, SourceKind
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.load_tests import Shape
+from portal.domain.owners import Role
 from portal.history.model import ChartRange
 from portal.history.summary import Summary
 from portal.live.endpoint import FRAME_PATH, PATH, Timing, frame_endpoint, live_endpoint
@@ -233,7 +234,11 @@ _VALUES: dict[tuple[str, str], st.SearchStrategy[Any]] = {
     (ids.CHART_PLACE, "data"): _places,
     (ids.CHART_YAML, "value"): st.none() | some.yaml_texts,
     (ids.CHART_BASIS, "data"): st.sampled_from(["", "a: 1\n"]) | some.yaml_texts,
-    (ids.SHARE_WITH, "value"): some.halves(st.just("user:ann, group:a"), _maybe_texts),
+    **{
+        (ids.share_with(role), "value"): some.halves(st.just("user:ann, group:a"), _maybe_texts)
+        for role in Role
+    },
+    (ids.LINK_LASTS, "value"): some.halves(st.just("1 hour"), _maybe_texts),
     (ids.CHART_NAME, "value"): some.names,
     (ids.CHART_NAMESPACE, "value"): some.halves(st.just("apps"), some.names),
     (ids.CHART_VERSION, "value"): st.none() | some.fit_texts,
