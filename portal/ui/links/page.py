@@ -99,28 +99,22 @@ def _url(url: UrlView) -> str:
 
 
 def _pods(pods: tuple[PodView, ...], more: str) -> str:
-    rows = "".join(
-        f'<tr><th scope="row" class="mono">{escape(pod.name)}</th><td>{_badge(pod.status)}</td>'
-        f"<td>{escape(pod.ready)}</td><td>{pod.restarts}</td></tr>"
-        + (f'<tr><td colspan="4">{escape(pod.reason)}</td></tr>' if pod.reason else "")
+    lines = "".join(
+        f'<li><span class="mono">{escape(pod.name)}</span> {_badge(pod.status)} '
+        f"ready {escape(pod.ready)}, restarts {pod.restarts}"
+        + (f'<div class="quiet-text">{escape(pod.reason)}</div>' if pod.reason else "")
+        + "</li>"
         for pod in pods
     )
-    if not rows:
+    if not lines:
         return '<p class="words">No pods.</p>'
-    head = "".join(
-        f'<th scope="col">{name}</th>' for name in ("Pod", "Status", "Ready", "Restarts")
-    )
-    return (
-        '<div class="table-scroll" tabindex="0" role="region" aria-label="Pods">'
-        f'<table class="table"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
-        f"<p>{escape(more)}</p>"
-    )
+    return f'<ul class="shared-list">{lines}</ul>' + (f"<p>{escape(more)}</p>" if more else "")
 
 
 def _timeline(view: AppView) -> str:
     lines = "".join(
-        f'<li><time datetime="{line.at.isoformat()}">{line.at:%Y-%m-%d %H:%M:%S} UTC</time> '
-        f"<strong>{escape(line.title)}</strong> {escape(line.text)}</li>"
+        f'<li><strong>{escape(line.title)}</strong> <time datetime="{line.at.isoformat()}">'
+        f"{line.at:%Y-%m-%d %H:%M:%S} UTC</time><div>{escape(line.text)}</div></li>"
         for line in [each for each in view.timeline.lines if each.kind != CHANGES][:MOST_LINES]
     )
-    return f'<ul class="events">{lines}</ul>' if lines else ""
+    return f'<ul class="shared-list">{lines}</ul>' if lines else ""
