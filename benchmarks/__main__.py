@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import audit, bring_up, logs, stop, weight
+from benchmarks import audit, bring_up, limits, logs, stop, weight
 from benchmarks.autoscaling import live, overview, peers, speed, what_if
 from benchmarks.inputs import index
 from benchmarks.inputs import measure as inputs
@@ -48,7 +48,7 @@ LAUNCHES: dict[str, Callable[[Ground, int], Awaitable[list[Row]]]] = {
     "many": many.measure,
     "person": as_person.measure,
 }
-ALL = ("demo", "engine", "audit", *LAUNCHES, "stop", "weight", "logs", *SCALE)
+ALL = ("demo", "engine", "audit", *LAUNCHES, "stop", "weight", "logs", "limits", *SCALE)
 
 
 async def launches(chosen: list[str], options: argparse.Namespace, console: Console) -> list[Row]:
@@ -180,13 +180,14 @@ def _measure(options: argparse.Namespace, console: Console) -> int:
             keep(asyncio.run(weight.run(running.kubeconfig, console, pause=pause)))
         except KeyboardInterrupt:
             return _interrupted(console)
-    if "logs" in options.only:
-        running = demo.ensure()
-        _use(running.kubeconfig, running.binaries)
-        try:
-            keep(asyncio.run(logs.measure(running.kubeconfig, console)))
-        except KeyboardInterrupt:
-            return _interrupted(console)
+    for name, module in (("logs", logs), ("limits", limits)):
+        if name in options.only:
+            running = demo.ensure()
+            _use(running.kubeconfig, running.binaries)
+            try:
+                keep(asyncio.run(module.measure(running.kubeconfig, console)))
+            except KeyboardInterrupt:
+                return _interrupted(console)
     scale = [name for name in options.only if name in SCALE]
     if scale:
         if cli.main(["up"]):

@@ -22,6 +22,7 @@ from portal.catalog.sources import Source, SourceKind
 from portal.database.address import database_problem
 from portal.domain.charts import BUILT_IN
 from portal.domain.impersonation import Impersonation, name_problem
+from portal.domain.limits import LIMITS, Limits
 from portal.domain.names import namespace_problem
 from portal.domain.namespaces import NamespaceRules, listed_problem, pattern_problem
 from portal.domain.sizes import Size
@@ -308,6 +309,43 @@ class Settings(BaseModel):
         int,
         Field(ge=1, description="The most minutes of load tests that a person has in a day."),
     ] = 30
+    limits_operations: Annotated[
+        int,
+        Field(
+            ge=0,
+            description="Operations of one person that may be queued or running at once, in all "
+            "portal pods together; those that only wait for their pods do not count. 0: no limit, "
+            "as for all `DASH_PORTAL_LIMITS_*`, which do not apply in the mode `none`.",
+        ),
+    ] = LIMITS.operations.most
+    limits_apps: Annotated[
+        int,
+        Field(
+            ge=0,
+            description="Apps that one person may have launched at a time, in all namespaces. "
+            "Apps beyond that stay, and can be changed.",
+        ),
+    ] = LIMITS.apps.most
+    limits_tabs: Annotated[
+        int, Field(ge=0, description="Browser tabs of one person that are live, in each pod.")
+    ] = LIMITS.tabs.most
+    limits_logs: Annotated[
+        int, Field(ge=0, description="Logs that one person follows at once, in each pod.")
+    ] = LIMITS.logs.most
+    limits_downloads: Annotated[
+        int, Field(ge=0, description="Logs that one person downloads at once, in each pod.")
+    ] = LIMITS.downloads.most
+    limits_shells: Annotated[
+        int, Field(ge=0, description="Shells of one person that are open at once, in each pod.")
+    ] = LIMITS.shells.most
+    share_links: Annotated[
+        bool,
+        Field(
+            description="Let those who may share an app make links that show it read-only, without "
+            "a sign-in, to whoever has the link, until it expires or is revoked. Needs a database, "
+            "and people who sign in."
+        ),
+    ] = False
     presets_file: Annotated[
         Path | None, Field(description="YAML list of the images that the launch form offers.")
     ] = None
@@ -616,6 +654,16 @@ class Settings(BaseModel):
                 f"{PREFIX}AUTHORIZATION: kubernetes needs people who sign in; set "
                 f"{PREFIX}AUTH_MODE as well."
             )
+        if settings.share_links and settings.auth_mode == "none":
+            raise SettingsError(
+                f"{PREFIX}SHARE_LINKS: of no use while {PREFIX}AUTH_MODE is none, since everybody "
+                "sees every app."
+            )
+        if settings.share_links and not (settings.database or settings.database_file):
+            raise SettingsError(
+                f"{PREFIX}SHARE_LINKS: needs {PREFIX}DATABASE, which knows the links that are "
+                "revoked."
+            )
         for group in settings.impersonated_groups:
             if problem := name_problem(group):
                 raise SettingsError(
@@ -790,6 +838,17 @@ class Settings(BaseModel):
                 f"{name}: {'; '.join(f'{field}: {each}' for field, each in tried.errors.items())}"
             )
         return fields
+
+    def limits(self) -> Limits:
+        """The limits of one person."""
+        return LIMITS.with_most(
+            operations=self.limits_operations,
+            apps=self.limits_apps,
+            tabs=self.limits_tabs,
+            logs=self.limits_logs,
+            downloads=self.limits_downloads,
+            shells=self.limits_shells,
+        )
 
     def rules(self) -> NamespaceRules:
         """The namespaces that the portal works in, and those in which it changes nothing."""

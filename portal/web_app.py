@@ -6,7 +6,7 @@ import asyncio
 import socket
 import tempfile
 import uuid
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import cache
 from pathlib import Path
@@ -57,6 +57,7 @@ from portal.domain.audit import Event, Outcome
 from portal.domain.errors import Forbidden, PortalError
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
+from portal.domain.limits import Limits
 from portal.domain.load_tests import LoadTestLimits
 from portal.domain.objects import Pod
 from portal.domain.operations import STOP_GRACE, STOP_PATIENCE, Operation
@@ -70,6 +71,7 @@ from portal.helm_service.runner import Runner, helm_environment
 from portal.history.keeper import HistoryKeeper
 from portal.images.inspector import DEADLINE, ImageInspector
 from portal.images.registries import Registries
+from portal.links.links import Links
 from portal.live.endpoint import FRAME_PATH, frame_endpoint, live_endpoint
 from portal.live.endpoint import PATH as LIVE_PATH
 from portal.live.hub import Hub
@@ -112,14 +114,16 @@ from portal.ui.audit.export import PATH as EXPORT_PATH
 from portal.ui.audit.export import export_endpoint
 from portal.ui.build import build_ui
 from portal.ui.context import UiContext
+from portal.ui.links.page import SharedApps
 from portal.ui.live_views import opener, spelled
-from portal.ui.static import PREFIX, collect
+from portal.ui.static import PORTAL, PREFIX, collect
 from portal.viewmodels.urls import ExternalAddresses
 from portal.web.authorization import Authorization
 from portal.web.compression import Compression
 from portal.web.content_security import REPORTS_PATH, Reports, policy, reports_endpoint
 from portal.web.icons import PATH as ICON_PATH
 from portal.web.icons import icon_endpoint
+from portal.web.link_pages import LinkPages, Shown
 from portal.web.methods import Methods
 from portal.web.metrics import Metrics
 from portal.web.middleware import RequestMiddleware, current_identity
@@ -149,7 +153,7 @@ class WebApp:
             authorizer, told=lambda: self._roles is not None and self._roles.complete
         )
         self._roles = _role_watch(settings, sync.client, authorizer, rights)
-        forms = _forms(settings)
+        forms, limits = _forms(settings), settings.limits()
         self._database = _database(settings, stack)
         self._trail = trail = Trail(
             self._database, portal=socket.gethostname(), log_entries=settings.audit_log
@@ -203,8 +207,9 @@ class WebApp:
             _identify,
             _reidentify(self._authenticator),
             recorder=trail,
+            limit=limits.shells,
         )
-        self._logs, self._download, self._last_lines = _logs(sync, secrets, self._changed)
+        self._logs, self._download, self._last_lines = _logs(sync, secrets, self._changed, limits)
         followers = Followers(store)
         stack.callback(followers.close)
         self._views = views = ScopedViews(
@@ -222,6 +227,9 @@ class WebApp:
             settings.prices(),
             names_objects=settings.authorization == "owners",
         )
+        self._links = None
+        if settings.share_links and self._database is not None:
+            self._links = Links(self._database, store, self._actions.access, trail)
         self._context = UiContext(
             actions=self._actions,
             catalog=catalog,
@@ -249,12 +257,13 @@ class WebApp:
             projects=self._projects,
             project_requests=self._project_requests,
             app_limits=Namespaces(sync.client).app_limits if settings.projects else unlimited_apps,
+            links=self._links,
             open_mode=settings.auth_mode == "none",
             by_owner=settings.authorization == "owners",
             sign_out=self._authentication.sign_in is not None,
             version=__version__,
         )
-        self.hub = Hub(opener(self._context), views.scope, spell=spelled)
+        self.hub = Hub(opener(self._context), views.scope, spell=spelled, limit=limits.tabs)
         self._readings = Readings(
             followers, lambda namespace: usage_in(sync.client, namespace), self.hub.changed
         )
@@ -362,6 +371,13 @@ class WebApp:
             inner.router.routes.append(Route(END_PATH, end, methods=["POST"]))
         dash = build_ui(inner, self._context)
         sign_in = self._authentication.sign_in
+        links = None
+        if self._links is not None:
+            links = LinkPages(
+                _shown(self._links, SharedApps(self._views.app)),
+                collect().head(),
+                collect().address(PORTAL, "shared.js"),
+            )
         answers = Authorization(Compression(Revalidation(inner)), self._rights.ask)
         return Methods(
             RequestMiddleware(
@@ -372,6 +388,7 @@ class WebApp:
                 self._settings.trusted_origins,
                 self._settings.known_hosts(),
                 SignInPages(sign_in, collect().head()) if sign_in else None,
+                links,
                 public=PREFIX,
                 proxy_names=frozenset(self._settings.auth_proxy_names),
                 transport=Transport(
@@ -461,7 +478,7 @@ def _secrets(sync: ClusterSync) -> AppSecrets:
 
 
 def _logs(
-    sync: ClusterSync, secrets: AppSecrets, changed: Callable[[Key], None]
+    sync: ClusterSync, secrets: AppSecrets, changed: Callable[[Key], None], limits: Limits
 ) -> tuple[LogHub, Download, LastLines]:
     """The hub of logs, their downloads, and the last lines of crashes."""
     source, store = PodLogs(sync.client), sync.store
@@ -470,8 +487,8 @@ def _logs(
         return store.snapshot.app(key).pods
 
     return (
-        LogHub(source, pods, secrets.scrubber),
-        Download(source, pods, secrets.scrubber),
+        LogHub(source, pods, secrets.scrubber, limit=limits.logs),
+        Download(source, pods, secrets.scrubber, limits.downloads),
         LastLines(source, secrets.scrubber, changed),
     )
 
@@ -650,6 +667,7 @@ def _actions(
         timing=OperationTiming(limit=settings.helm_concurrency),
         recorder=trail,
         seal=_seal(settings),
+        limit_of_one=settings.limits().operations,
     )
     reviews = SubjectReviews(client) if settings.authorization == "kubernetes" else None
     guardrails = Guardrails(
@@ -686,7 +704,18 @@ def _actions(
             utc_now,
             on=bool(settings.load_test_image),
         ),
+        apps=settings.limits().apps,
     )
+
+
+def _shown(links: Links, apps: SharedApps) -> Callable[[str], Awaitable[Shown]]:
+    """Return what a token of a link shows."""
+
+    async def show(token: str) -> Shown:
+        link = await links.opened(token)
+        return Shown(apps.html(link.key), link.key.name, link.expires)
+
+    return show
 
 
 def _identify(_: HTTPConnection) -> Identity | None:

@@ -69,6 +69,7 @@ NEEDS: Mapping[Permission, Attributes] = {
         Permission.LAUNCH: _WRITE_RECORD | _objects("get", "create", "patch"),
         Permission.UPGRADE: _WRITE_RECORD | _objects("get", "patch"),
         Permission.SCALE: _WRITE_RECORD | _objects("get", "patch"),
+        Permission.LINK: _WRITE_RECORD | _objects("get", "patch"),
         Permission.ROLLBACK: _WRITE_RECORD | _objects("get", "patch"),
         Permission.RESTART: _on("apps", "deployments", "get", "patch"),
         Permission.RESUME: _on("apps", "deployments", "get", "patch"),

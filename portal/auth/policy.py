@@ -10,7 +10,7 @@ from portal.domain.errors import Forbidden
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.namespaces import NamespaceRules
-from portal.domain.owners import NOBODY, Owners, text_of
+from portal.domain.owners import NOBODY, Owners, Role, text_of
 from portal.domain.permissions import ALL, READING, Permission, Scope
 
 SEEING = frozenset({Permission.SEE})
@@ -20,11 +20,15 @@ OF_OBJECTS = frozenset({Permission.EXEC, Permission.LOGS, Permission.READ_MANIFE
 launch, Helm may keep its record elsewhere, or pods may still end."""
 
 
+OF_OWNERS = frozenset({Permission.SHARE, Permission.LINK})
+"""The permissions to show an app to others."""
+
+
 class Policy:
     """Decides by owners and administrators. Pure.
 
     Every user sees the namespaces that the portal works in, and may launch there. Unless
-    ``open_mode`` is on, only its owner, those it is shared with, and members of
+    ``open_mode`` is on, only its owner, those it is shared with, each in a role, and members of
     ``admin_groups`` may change a release and read its values and logs. With ``allow_exec``, those
     who may change a release may also run commands in its pods; without ``allow_logs`` nobody may
     read logs.
@@ -89,10 +93,15 @@ class OwnerRights(Struct, frozen=True):
             return here
         if owners is None:
             return here - OF_OBJECTS
-        if owners.owned_by(self.identity):
-            return here
-        shared = owners.shared_with(self.identity)
-        return here - {Permission.SHARE} if shared else here & SEEING
+        match owners.role(self.identity):
+            case Role.OWN:
+                return here
+            case Role.OPERATE:
+                return here - OF_OWNERS
+            case Role.VIEW:
+                return here & READING
+            case None:
+                return here & SEEING
 
     def refusal(self, permission: Permission, key: Key, owners: Owners | None) -> Forbidden | None:
         """Return why this may not be done to the release ``key``; None if it may."""
@@ -122,8 +131,14 @@ class OwnerRights(Struct, frozen=True):
             return Forbidden("Running commands in pods is switched off in this portal.")
         if permission is Permission.LOGS and Permission.LOGS not in self.everything:
             return Forbidden("Reading logs is switched off in this portal.")
-        if permission is Permission.SHARE and owners.shared_with(self.identity):
-            return Forbidden(f"{_whose(key, owners)} Only they and administrators can share it.")
+        role = owners.role(self.identity)
+        if permission in OF_OWNERS and role is Role.OPERATE:
+            return Forbidden(f"{_whose(key, owners)} Only owners and administrators can share it.")
+        if role is Role.VIEW:
+            return Forbidden(
+                f"{_whose(key, owners)} It is shared with you to look at only.",
+                "Ask an owner to let you change it.",
+            )
         return Forbidden(_whose(key, owners), _advice(owners))
 
 

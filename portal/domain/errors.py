@@ -8,6 +8,7 @@ PortalError
 │   └── NoHost          the request has no single, valid Host header
 ├── NotFound            a release, chart or object that is not there
 ├── Conflict            another operation, name or field manager is in the way
+│   └── LimitReached    a person, or the portal, has the most of something
 ├── DamagedRecord       Helm's record of a release cannot be read
 ├── ClusterUnavailable  the API server or a part of it does not answer
 ├── DatabaseUnavailable the portal's database does not answer
@@ -74,6 +75,10 @@ class NotFound(PortalError):
 
 class Conflict(PortalError):
     """Another operation, object or field manager is in the way."""
+
+
+class LimitReached(Conflict):
+    """A person, or the whole portal, has the most of something that it may have."""
 
 
 class DamagedRecord(PortalError):

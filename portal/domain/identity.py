@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from msgspec import Struct
 
 
@@ -21,15 +19,3 @@ class Identity(Struct, frozen=True):
 
 
 ANONYMOUS = Identity(user="anonymous", anonymous=True)
-
-
-def has_room(
-    identity: Identity, present: Collection[Identity], *, most: int, most_of_one: int
-) -> bool:
-    """Return True if ``identity`` may be one more beside those who are ``present``.
-
-    ``most`` is the limit of all together, and ``most_of_one`` that of one user, which does not
-    count in the mode ``none``.
-    """
-    mine = sum(each.user == identity.user for each in present)
-    return len(present) < most and (identity.anonymous or mine < most_of_one)

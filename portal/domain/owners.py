@@ -1,6 +1,6 @@
-"""Owners of a release: the user who launched it, and those with whom it is shared.
+"""Owners of a release: the user who launched it, and those with whom it is shared, by their roles.
 
-Both are labels of Helm's records, which values cannot set: only the portal, and users who may write
+All are labels of Helm's records, which values cannot set: only the portal, and users who may write
 Secrets, can. Helm copies labels to the next revision.
 """
 
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
 from functools import lru_cache
 
 from msgspec import Struct
@@ -27,6 +28,17 @@ _ESCAPED = re.compile(r"(?:_[0-9A-F]{2})+")
 _ENTRY = re.compile(r"(user|group):\s*(\S.*)")
 
 
+class Role(StrEnum):
+    """A role of those with whom a release is shared, the one that may most first.
+
+    OWN: all that the owner may; OPERATE: the same, but sharing it; VIEW: read all of it.
+    """
+
+    OWN = "own"
+    OPERATE = "operate"
+    VIEW = "view"
+
+
 class Owners(Struct, frozen=True):
     """The owner of a release and those it is shared with, as label values (``label_of``)."""
 
@@ -37,10 +49,20 @@ class Owners(Struct, frozen=True):
         """Return True if this user is the owner."""
         return bool(self.owner) and self.owner == label_of(identity.user)
 
-    def shared_with(self, identity: Identity) -> bool:
-        """Return True if it is shared with this user or one of their groups."""
+    def role(self, identity: Identity) -> Role | None:
+        """Return the most that this user may do, by themselves or a group; None for nothing."""
+        if self.owned_by(identity):
+            return Role.OWN
         names = [f"user:{identity.user}", *(f"group:{group}" for group in identity.groups)]
-        return bool(self.shared) and any(label_of(each) in self.shared for each in names)
+        for role in Role if self.shared else ():
+            if any(label_of(_entry(role, each)) in self.shared for each in names):
+                return role
+        return None
+
+    def shared_as(self, role: Role) -> tuple[str, ...]:
+        """Return those with whom it is shared in a role: ``user:ann``, ``group:team-a``."""
+        texts = (text_of(each) for each in self.shared)
+        return tuple(each.removeprefix(f"{role}:") for each in texts if _role_of(each) is role)
 
     @property
     def labels(self) -> dict[str, str]:
@@ -103,24 +125,41 @@ def text_of(label: str) -> str:
     return _ESCAPED.sub(plain, label[2:-2])
 
 
-def read_entries(text: str) -> tuple[tuple[str, ...], str]:
+def _entry(role: Role, name: str) -> str:
+    """Return an entry with its role. Those without one operate: once there were no others."""
+    return name if role is Role.OPERATE else f"{role}:{name}"
+
+
+def _role_of(entry: str) -> Role:
+    return next((each for each in Role if entry.startswith(f"{each}:")), Role.OPERATE)
+
+
+def read_entries(text: str, role: Role = Role.OPERATE) -> tuple[tuple[str, ...], str]:
     """Parse ``user:ann, group:team-a``; return label values and what is wrong ("" if valid).
 
     >>> read_entries("user:ann, group:team-a")
     (('u.user_3Aann.u', 'u.group_3Ateam-a.u'), '')
+    >>> read_entries("user:ann", Role.VIEW)
+    (('u.view_3Auser_3Aann.u',), '')
     """
     found: dict[str, None] = {}
     for part in filter(None, (each.strip() for each in re.split(r"[,\n]", text))):
         match = _ENTRY.fullmatch(part)
         if match is None:
             return (), f"“{part[:40]}”: write user:NAME or group:NAME, separated by commas."
-        label = label_of(f"{match[1]}:{match[2].strip()}")
+        label = label_of(_entry(role, f"{match[1]}:{match[2].strip()}"))
         if not text_of(label):
             return (), f"“{part[:40]}…” is too long to be kept: name a group that is shorter."
         found.setdefault(label)
-    if len(found) > MOST_SHARED:
-        return (), f"Name at most {MOST_SHARED} people and groups; a group counts once."
-    return tuple(found), ""
+    problem = too_many(found)
+    return () if problem else tuple(found), problem
+
+
+def too_many(labels: Iterable[str]) -> str:
+    """Return what is wrong with the number of entries, "" if nothing is."""
+    if len(tuple(labels)) <= MOST_SHARED:
+        return ""
+    return f"Name at most {MOST_SHARED} people and groups; a group counts once."
 
 
 def _bytes(text: str) -> bytes:

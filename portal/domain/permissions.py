@@ -29,6 +29,7 @@ class Permission(StrEnum):
     CANCEL = "cancel the operation on"
     DISMISS = "dismiss the operation on"
     SHARE = "share"
+    LINK = "make read-only links to"
     EXEC = "run commands in the pods of"
 
 

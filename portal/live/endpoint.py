@@ -5,8 +5,8 @@ nothing live or is hidden; it gets frames
 ``{"view": topic, "patches": {id: {property: value}}}``, the first with the whole view and the
 others with the components that differ, and ``{"heartbeat": true}`` at the beginning and when
 nothing else was sent for a while. It is closed with 1001 when the portal stops, and with 1013 (try
-again) when there are too many connections. With ``?frames=deflate`` long frames are sent
-compressed, as binary messages.
+again), after ``{"refused": why}``, when there are too many connections. With ``?frames=deflate``
+long frames are sent compressed, as binary messages.
 
 Where a proxy does not let WebSockets through, ``GET /live/frame?view=topic`` answers with the first
 frame, and counts as a connection while it waits for it. ``portal.web.middleware`` has checked
@@ -23,7 +23,7 @@ from typing import cast
 
 from msgspec import Struct
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from portal.domain.identity import Identity
@@ -107,8 +107,8 @@ def live_endpoint(
             await socket.close(POLICY_VIOLATION)
             return
         await socket.accept()
-        if not hub.admits(identity):
-            await socket.close(TRY_LATER)
+        if refusal := hub.refusal(identity):
+            await close(socket, TRY_LATER, json.dumps({"refused": str(refusal)}))
             return
         subscription = hub.subscribe(identity)
         try:
@@ -130,8 +130,8 @@ def frame_endpoint(
             return Response(status_code=403)
         if not valid(topic):
             return Response(status_code=400)
-        if not hub.admits(identity):
-            return Response(status_code=503, headers={"Retry-After": "10"})
+        if refusal := hub.refusal(identity):
+            return PlainTextResponse(str(refusal), 503, headers={"Retry-After": "10"})
         text = None
         with suppress(TimeoutError):
             async with asyncio.timeout(patience):

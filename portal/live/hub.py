@@ -7,9 +7,9 @@ viewers is kept for the next one until it would be rendered again.
 
 A channel is rendered at once after a quiet time, and then not again before it has rested in
 proportion to the cost, so that no view takes more than its share of the loop, and all lists
-together no more than one view. A change of many channels is spread out, a change of one overtakes
-it, and lists let the pages of apps go first. Each channel is also rendered every few seconds, for
-changes by time alone (stale data).
+together no more than one view, of which each person has an equal part. A change of many channels is
+spread out, a change of one overtakes it, and lists let the pages of apps go first. Each channel is
+also rendered every few seconds, for changes by time alone (stale data).
 
 Everything runs on the event loop that called ``start``; nothing here is thread-safe.
 """
@@ -23,12 +23,15 @@ import time
 from collections.abc import Callable
 from typing import TypeAlias
 
-from portal.domain.identity import Identity, has_room
+from portal.domain.errors import LimitReached
+from portal.domain.identity import Identity
 from portal.domain.keys import Key
+from portal.domain.limits import LIMITS, Limit
 from portal.domain.permissions import Scope
 from portal.live.channel import Channel, View
 from portal.live.counts import Counts
 from portal.live.schedule import USUAL, RenderSchedule
+from portal.live.shares import ListShares
 from portal.live.subscription import Subscription
 
 log = logging.getLogger(__name__)
@@ -44,8 +47,7 @@ Spell: TypeAlias = Callable[[str], str]
 """Returns the canonical spelling of a topic."""
 
 MOST = 2_000
-MOST_OF_ONE = 50
-"""The most connected browser tabs: of everybody, and of one user (not in the open mode)."""
+"""The most connected browser tabs of everybody."""
 
 SLACK = 0.001
 """Seconds by which a timer may fire early: the resolution of the event loop's timers."""
@@ -61,12 +63,15 @@ class Hub:
         *,
         spell: Spell = str,
         schedule: RenderSchedule = USUAL,
+        limit: Limit = LIMITS.tabs,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._open = open_view
         self._scope_of = scope_of
         self._spell = spell
         self._schedule = schedule
+        self._limit = limit
+        self._shares = ListShares()
         self._clock = clock
         self._channels: dict[tuple[str, Scope], Channel] = {}
         self._watching: dict[Channel, set[Subscription]] = {}
@@ -87,10 +92,10 @@ class Hub:
         """The identities that are connected now."""
         return {each.identity for each in self._subscriptions}
 
-    def admits(self, identity: Identity) -> bool:
-        """Return True if this person may connect one more browser tab."""
+    def refusal(self, identity: Identity) -> LimitReached | None:
+        """Return why this person may not connect one more browser tab; None if they may."""
         present = [each.identity for each in self._subscriptions]
-        return has_room(identity, present, most=MOST, most_of_one=MOST_OF_ONE)
+        return self._limit.refusal_beside(identity, present, MOST)
 
     def changed(self, touched: frozenset[Key] = frozenset()) -> None:
         """Plan renderings after a change of the releases ``touched``; without any, of all views."""
@@ -103,7 +108,8 @@ class Hub:
                     self._forget(channel)
         if not about:
             return
-        about.sort(key=lambda channel: channel.key is None)  # lists take longest: last
+        # Lists take longest, and those of people with many of them wait for the others'.
+        about.sort(key=lambda each: 0 if each.key else self._together(each))
         step = min(self._schedule.step, self._schedule.spread / len(about))
         now = self._clock()
         for place, channel in enumerate(about):
@@ -133,6 +139,7 @@ class Hub:
             self._watching[channel] = set()
             self._plan(channel, self._clock())
         self._watching[channel].add(subscription)
+        self._shares.add(subscription.identity, channel)
         subscription.move(channel)
 
     async def first_frame(self, topic: str, identity: Identity) -> str | None:
@@ -159,6 +166,7 @@ class Hub:
         if channel is not None:
             subscription.move(None)
             self._watching[channel].discard(subscription)
+            self._shares.remove(subscription.identity, channel)
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """Remove a browser tab."""
@@ -249,10 +257,8 @@ class Hub:
             channel.rest_until = ended + self._schedule.failed
         else:
             ended = self._clock()
-            together = 1
-            if channel.key is None:
-                together = sum(each.key is None for each in self._watching)
             watching = self._watching[channel]
+            together = self._together(channel)
             channel.rest_until = ended + self._schedule.rest(
                 channel, ended - started, viewers=len(watching), together=together
             )
@@ -261,6 +267,12 @@ class Hub:
                     subscription.wake()
         self.counts.renderings += 1
         channel.due = max(ended + self._schedule.tick, channel.rest_until)
+
+    def _together(self, channel: Channel) -> int:
+        """Return the number of views that share the time of one with this view."""
+        if channel.key is not None:
+            return 1
+        return self._shares.among(each.identity for each in self._watching[channel])
 
     def _forget(self, channel: Channel) -> None:
         """Drop a channel that nobody watches."""

@@ -12,10 +12,10 @@ class RenderSchedule(Struct, frozen=True):
 
     After a rendering a view rests for the longest of: ``floor`` (``list_floor`` for a list, which
     every change affects), ``share`` times the duration of the rendering (for a list, times the
-    number of watched lists), and ``viewer`` times its viewers. A change of many views is spread
-    over ``step`` for each, and ``spread`` at most. A list that is due waits up to ``yields`` for
-    pages of apps that are due as well. ``tick`` is the longest time between renderings,
-    ``failed`` the rest after an error.
+    number of lists that it shares that time with), and ``viewer`` times its viewers. A change of
+    many views is spread over ``step`` for each, and ``spread`` at most. A list that is due waits up
+    to ``yields`` for pages of apps that are due as well. ``tick`` is the longest time between
+    renderings, ``failed`` the rest after an error.
     """
 
     floor: float = 0.01

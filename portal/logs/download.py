@@ -9,9 +9,10 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 
-from portal.domain.errors import Conflict, PortalError
-from portal.domain.identity import Identity, has_room
+from portal.domain.errors import Conflict, LimitReached, PortalError
+from portal.domain.identity import Identity
 from portal.domain.keys import Key
+from portal.domain.limits import LIMITS, Limit
 from portal.domain.objects import Pod
 from portal.domain.scrubber import Scrubber
 from portal.logs.lines import Line, PrivateKeys, Splitter, is_not_kept, lines_of, stamped
@@ -23,8 +24,7 @@ BYTES = 16 * 2**20
 """The most bytes of one container's log."""
 
 AT_ONCE = 4
-AT_ONCE_OF_ONE = 2
-"""The most downloads at the same time: of everybody, and of one user (not in the open mode)."""
+"""The most downloads of everybody at the same time."""
 
 ATTEMPTS = 3
 AGAIN = 1.0
@@ -41,18 +41,20 @@ class Download:
         source: LogSource,
         pods: Callable[[Key], Sequence[Pod]],
         scrubber: Callable[[Key], Awaitable[Scrubber]],
+        limit: Limit = LIMITS.downloads,
     ) -> None:
         self._source = source
         self._pods = pods
         self._scrubber = scrubber
+        self._limit = limit
         self._running: list[Identity] = []
 
-    def reserve(self, identity: Identity) -> bool:
-        """Count one more download, until ``release``. Return False if there are too many."""
-        if not has_room(identity, self._running, most=AT_ONCE, most_of_one=AT_ONCE_OF_ONE):
-            return False
-        self._running.append(identity)
-        return True
+    def reserve(self, identity: Identity) -> LimitReached | None:
+        """Count one more download, until ``release``; return the refusal if there are too many."""
+        refusal = self._limit.refusal_beside(identity, self._running, AT_ONCE)
+        if refusal is None:
+            self._running.append(identity)
+        return refusal
 
     def release(self, identity: Identity) -> None:
         """Count one download less."""

@@ -26,7 +26,7 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from portal.domain.audit import LOG_DOWNLOAD, UNRECORDED, Event, Outcome, Recorder
-from portal.domain.errors import PortalError
+from portal.domain.errors import Conflict, PortalError
 from portal.domain.identity import Identity
 from portal.live.recheck import EVERY, until_refused
 from portal.live.sockets import (
@@ -45,7 +45,7 @@ from portal.logs.download import Download
 from portal.logs.hub import LogHub
 from portal.logs.subscription import LogSubscription
 from portal.logs.targets import Selection
-from portal.logs.wire import Message, ended_message
+from portal.logs.wire import Message, ended_message, later_message
 
 log = logging.getLogger(__name__)
 
@@ -117,9 +117,10 @@ def log_endpoint(
         if why:
             await _end(socket, why)
             return
-        subscription = hub.admit(identity, wanted.selection)
-        if subscription is None:
-            await socket.close(TRY_LATER)
+        try:
+            subscription = hub.admit(identity, wanted.selection)
+        except Conflict as error:
+            await close(socket, TRY_LATER, later_message(str(error)).text)
             return
         still_refused = _rechecked(socket, identity, wanted, refusal, reidentify)
         try:
@@ -252,8 +253,8 @@ def download_endpoint(
             await recorder.record(_downloads(identity, wanted.selection))
         except PortalError as error:
             return _later(str(error), 60)
-        if not download.reserve(identity):
-            return _later("Too many downloads at the same time: try again in a minute.", 60)
+        if limit := download.reserve(identity):
+            return _later(str(limit), 60)
         still_refused = _rechecked(request, identity, wanted, refusal, reidentify)
         parts = _allowed(download.text(wanted.selection, wanted.since), still_refused, recheck)
         name = download.filename(wanted.selection)

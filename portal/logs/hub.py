@@ -11,8 +11,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import count
 
-from portal.domain.identity import Identity, has_room
+from portal.domain.errors import Conflict
+from portal.domain.identity import Identity
 from portal.domain.keys import Key
+from portal.domain.limits import LIMITS, Limit
 from portal.domain.objects import Pod
 from portal.domain.scrubber import Scrubber
 from portal.logs.cleaner import Cleaner
@@ -23,8 +25,7 @@ from portal.logs.subscription import CHARACTERS, LogSubscription
 from portal.logs.targets import GONE, Condition, Selection, Target, offered, targets
 
 MOST = 500
-MOST_OF_ONE = 20
-"""The most connections: of everybody, and of one user (not in the open mode)."""
+"""The most connections of everybody."""
 
 MOST_STREAMS = 300
 """The most containers that are read at the same time."""
@@ -53,6 +54,7 @@ class LogHub:
         interval: float = INTERVAL,
         linger: float = LINGER,
         room: int = CHARACTERS,
+        limit: Limit = LIMITS.logs,
     ) -> None:
         self._source = source
         self._pods = pods
@@ -62,6 +64,7 @@ class LogHub:
         self._linger = linger
         self._cleaner = Cleaner(interval=interval)
         self._room = room
+        self._limit = limit
         self._ids = count(1)
         self._feeds: dict[Selection, tuple[Feed, asyncio.Task[None]]] = {}
         self._streams: dict[tuple[Key, Target], tuple[LogStream, asyncio.Task[None]]] = {}
@@ -89,14 +92,19 @@ class LogHub:
         """The identities that are connected now."""
         return {each.identity for each in self._subscriptions}
 
-    def admit(self, identity: Identity, selection: Selection) -> LogSubscription | None:
-        """Return the subscription of one more connection; None if there are too many.
+    def admit(self, identity: Identity, selection: Selection) -> LogSubscription:
+        """Return the subscription of one more connection.
 
         It counts from now on, until it leaves: many that come at once do not pass the limits.
+
+        Raises:
+            Conflict: there are too many, or the portal stops.
         """
+        if self.closed:
+            raise Conflict("The portal is restarting.")
         present = [each.identity for each in self._subscriptions]
-        if self.closed or not has_room(identity, present, most=MOST, most_of_one=MOST_OF_ONE):
-            return None
+        if refusal := self._limit.refusal_beside(identity, present, MOST):
+            raise refusal
         subscription = LogSubscription(identity, self._room)
         self._subscriptions[subscription] = selection
         return subscription

@@ -3,8 +3,9 @@
 ``{"sources": [{id, pod, container, init, state, note}], "left": n, "offered": [[pod, [container,
 …]]]}`` names the containers that are read, and those that could be chosen, again after each change.
 ``{"lines": [[source, microseconds, level, text, [start, end, style, …]?]]}`` are lines in the order
-of their times. ``{"dropped": n}`` counts those that could not be sent, and ``{"ended": why}`` comes
-before the connection is closed for good.
+of their times. ``{"dropped": n}`` counts those that could not be sent. Before the connection is
+closed comes ``{"ended": why}`` if that is for good, or ``{"later": why}`` if it is to be tried
+again.
 """
 
 from __future__ import annotations
@@ -74,3 +75,8 @@ def dropped_message(lines: int) -> Message:
 def ended_message(why: str) -> Message:
     """Return the message of the end of a connection that must not be tried again."""
     return Message(_encode({"ended": why}).decode())
+
+
+def later_message(why: str) -> Message:
+    """Return the message of the end of a connection that is to be tried again."""
+    return Message(_encode({"later": why}).decode())

@@ -19,6 +19,7 @@ from portal.domain.audit import UNRECORDED, Event, Outcome, Recorder, failed
 from portal.domain.errors import ChartError, Conflict, NotFound, PortalError
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
+from portal.domain.limits import LIMITS, Limit
 from portal.domain.operations import Operation, OperationLease, OperationPhase, Verb
 from portal.domain.request import collect_audit_ids
 from portal.operations import renewer
@@ -39,6 +40,8 @@ FieldNames = Callable[[ChartError], Mapping[str, str]]
 
 ATTEMPTS = 5
 
+_ACTIVE = frozenset({OperationPhase.QUEUED, OperationPhase.RUNNING})
+
 
 class OperationExecutor:
     """Runs operations as tasks of the event loop, ``limit`` at once; waiting ones do not count."""
@@ -54,12 +57,19 @@ class OperationExecutor:
         *,
         holder: str,
         limit: int = 20,
+        limit_of_one: Limit = LIMITS.operations,
         settle: float = 0.5,
         ended: Callable[[Operation], None] = lambda operation: None,
         recorder: Recorder = UNRECORDED,
         seal: IdentitySeal | None = None,
     ) -> None:
-        """Set it up; ``settle``: seconds a condition must hold; ``ended``: called at each end."""
+        """Set it up; ``settle``: seconds a condition must hold; ``ended``: called at each end.
+
+        ``limit_of_one`` is that of one person, in all portals.
+        """
+        self._limit_of_one = limit_of_one
+        self._beginning: list[str] = []
+        """Users whose operations are about to be in the registry."""
         self._recorder = recorder
         self._seal = seal or NoSeal()
         self._store = store
@@ -87,6 +97,14 @@ class OperationExecutor:
         lease = self._registry.lease(key)
         if lease is not None:
             self._check_over(lease)
+
+    def _check_limit(self, identity: Identity) -> None:
+        """Raise ``LimitReached`` if a person has the most operations that one may have."""
+        running = (self._newest(lease) for lease in self._registry)
+        mine = sum(each.actor == identity.user and each.phase in _ACTIVE for each in running)
+        refusal = self._limit_of_one.refusal(identity, mine + self._beginning.count(identity.user))
+        if refusal is not None:
+            raise refusal
 
     def works_on(self, key: Key) -> bool:
         """Return True if this portal runs an operation on a release."""
@@ -136,9 +154,25 @@ class OperationExecutor:
 
         ``work`` acts for ``identity``, which its progress carries. The beginning is recorded before
         anything is done. Raises ``Conflict`` if another operation is under way, in any portal, or
-        was faster, and what the recorder raises.
+        was faster, ``LimitReached`` if ``identity`` has too many, and what the recorder raises.
         """
         self.check_free(key)
+        self._check_limit(identity)
+        self._beginning.append(identity.user)
+        try:
+            return await self._begin(key, verb, identity, work, base, description)
+        finally:
+            self._beginning.remove(identity.user)
+
+    async def _begin(
+        self,
+        key: Key,
+        verb: Verb,
+        identity: Identity,
+        work: Work,
+        base: int,
+        description: str,
+    ) -> Operation:
         now = self._clock()
         operation = Operation(
             id=uuid.uuid4().hex,

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from msgspec import Struct
 
 from portal.domain.audit import UNRECORDED, Recorder
+from portal.domain.limits import LIMITS, Limit
 from portal.domain.namespaces import NamespaceRules
 from portal.domain.operations import LEASE_SECONDS, Operation
 from portal.operations.action import Action
@@ -46,7 +47,7 @@ class Operations:
     ``holder`` is an identity unique to this process. Namespaces in which ``rules`` allow no change
     are left alone. ``fields`` maps a chart's errors about values to form fields. ``ended`` is
     called with each operation that ends here. ``seal`` notes for whom operations run, so that
-    another portal can repair Helm's record for them.
+    another portal can repair Helm's record for them. ``limit_of_one`` is the limit of one person.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Operations:
         timing: OperationTiming | None = None,
         recorder: Recorder = UNRECORDED,
         seal: IdentitySeal | None = None,
+        limit_of_one: Limit = LIMITS.operations,
     ) -> None:
         self.recorder = recorder
         """The recorder of all changes."""
@@ -79,6 +81,7 @@ class Operations:
             fields,
             holder=holder,
             limit=timing.limit,
+            limit_of_one=limit_of_one,
             settle=timing.settle,
             ended=ended,
             recorder=recorder,

@@ -108,6 +108,20 @@ class Access:
         current = await self._current(key) if rights.by_owner else None
         self._refuse(rights, identity, permission, key, current.owners if current else None)
 
+    async def still_may(self, identity: Identity, permission: Permission, key: Key) -> bool:
+        """Ask whether somebody who is not there may still do this to a release.
+
+        A refusal is not recorded: nobody has asked for anything.
+        """
+        rights = await self._rights.ask(identity)
+        owners = None
+        if rights.by_owner:
+            current = await self._current(key)
+            owners = current.owners if current else None
+            if owners is None:
+                return False
+        return rights.refusal(permission, key, owners or NOBODY) is None
+
     def _refuse(
         self,
         rights: Rights,

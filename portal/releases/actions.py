@@ -19,7 +19,9 @@ from portal.domain.errors import ChartError, InvalidInput, NotFound
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.launch import LaunchSpec
+from portal.domain.limits import LIMITS, Limit
 from portal.domain.operations import Operation
+from portal.domain.owners import Role
 from portal.domain.permissions import Permission
 from portal.operations.operations import Operations, utc_now
 from portal.operations.progress import Progress
@@ -40,6 +42,7 @@ from portal.releases.load_test import (
 )
 from portal.releases.map_apis import MapApis
 from portal.releases.new_secrets import NewSecrets
+from portal.releases.owned_apps import OwnedApps
 from portal.releases.placeholders import Placeholders
 from portal.releases.plain import PlainAction
 from portal.releases.plan import Plan
@@ -87,8 +90,13 @@ class Actions(Queries):
         remembered: int = 200,
         plain: Iterable[PlainAction] = (),
         load_tests: LoadTests | None = None,
+        apps: Limit = LIMITS.apps,
     ) -> None:
-        """Set it up; ``remembered``: forms of launches kept. ``plain``: actions on app pages."""
+        """Set it up; ``remembered``: forms of launches kept. ``plain``: actions on app pages.
+
+        ``apps`` is the limit of the apps that one person launches.
+        """
+        self._owned = OwnedApps(store, apps)
         self._load_tests = load_tests
         self.root = root = RootRules(
             lambda namespace: ports.guardrails.allowances(namespace, BUILT_IN).pod_security,
@@ -133,6 +141,7 @@ class Actions(Queries):
             ports.records,
             root,
             NewSecrets(ports.env_secrets),
+            self._owned,
         )
         self._upgrade = upgrade
         self._scale = Scale(changes, forms, preconditions)
@@ -213,7 +222,10 @@ class Actions(Queries):
         plan = self._launches.plan(
             identity, request, create_only=create_only, expected_revision=expected_revision
         )
-        operation = await self._begin(identity, plan)
+        try:
+            operation = await self._begin(identity, plan)
+        finally:
+            self._owned.release(request.key)
         self._failed_forms.keep(request.key, identity.user, replace(request, secrets=()))
         return operation
 
@@ -253,12 +265,12 @@ class Actions(Queries):
         """
         return await self._begin(identity, self._unlock.plan(identity, key))
 
-    async def share(self, identity: Identity, key: Key, text: str) -> Operation:
-        """Share a release with exactly the users and groups in ``text``.
+    async def share(self, identity: Identity, key: Key, asked: Mapping[Role, str]) -> Operation:
+        """Share a release with exactly the users and groups that are ``asked`` for, by role.
 
-        Its form is ``user:ann, group:team-a``; raises ``InvalidInput`` for any other.
+        The form is ``user:ann, group:team-a``; raises ``InvalidInput`` for any other.
         """
-        return await self._begin(identity, self._share.plan(key, text))
+        return await self._begin(identity, self._share.plan(key, asked))
 
     def offered(self, state: AppState, now: datetime) -> frozenset[str]:
         """Return the names of the ``plain`` actions that the page of an app offers."""

@@ -16,6 +16,7 @@ from portal.releases.failed_forms import FailedForms
 from portal.releases.forms import ReleaseForms
 from portal.releases.install import Install
 from portal.releases.new_secrets import NewSecrets
+from portal.releases.owned_apps import OwnedApps
 from portal.releases.plan import Plan
 from portal.releases.ports import Records
 from portal.releases.preconditions import Preconditions
@@ -42,6 +43,7 @@ class LaunchPlanner:
         records: Records,
         root: RootRules,
         secrets: NewSecrets,
+        owned: OwnedApps,
     ) -> None:
         self._install = install
         self._upgrade = upgrade
@@ -53,6 +55,7 @@ class LaunchPlanner:
         self._records = records
         self._root = root
         self._secrets = secrets
+        self._owned = owned
 
     def plan(
         self,
@@ -77,6 +80,8 @@ class LaunchPlanner:
                     existing.sentence if request.chart is None else words,
                     "Choose another name, or open that app to change it.",
                 )
+            if existing is None:
+                self._owned.reserve(identity, key)
 
         async def run(progress: Progress) -> WaitCondition:
             with progress.step("Check the values"):

@@ -1,12 +1,12 @@
-"""Share: set the users and groups that may change a release besides its owner."""
+"""Share: set the users and groups that may own, operate or view a release besides its owner."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from portal.domain.keys import Key
 from portal.domain.operations import Operation, Verb
-from portal.domain.owners import Owners, read_entries, text_of
+from portal.domain.owners import Owners, Role, read_entries, text_of, too_many
 from portal.domain.permissions import Permission
 from portal.domain.release import ReleaseRevision
 from portal.operations.action import Action
@@ -31,19 +31,23 @@ class Share(Action):
         self._records = records
         self._preconditions = preconditions
 
-    def plan(self, key: Key, text: str) -> Plan:
-        """Plan to share with exactly the users and groups in ``text``."""
-        shared, problem = read_entries(text)
+    def plan(self, key: Key, asked: Mapping[Role, str]) -> Plan:
+        """Plan to share with exactly the users and groups that are ``asked`` for, by role."""
+        read = {role: read_entries(text, role) for role, text in asked.items()}
+        found = {str(role): problem for role, (_, problem) in read.items() if problem}
+        shared = tuple(each for labels, _ in read.values() for each in labels)
+        if not found and (problem := too_many(shared)):
+            found = {str(next(iter(asked))): problem}
 
         async def problems() -> dict[str, str]:
-            return {"shared": problem} if problem else {}
+            return found
 
         def check() -> None:
             self._preconditions.check_free(key)
             self._preconditions.require_existing(key)
 
         async def run(progress: Progress) -> None:
-            with progress.step("Write down who may change it"):
+            with progress.step("Write down whom it is shared with"):
                 current = await self._changes.releases.existing(key)
                 before = current.owners.shared
                 await progress.applies(

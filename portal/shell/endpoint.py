@@ -26,8 +26,9 @@ from msgspec import Struct
 from starlette.websockets import WebSocket
 
 from portal.domain.audit import SHELL, UNRECORDED, Event, Outcome, Recorder, recorded
-from portal.domain.errors import Conflict, NotFound, PortalError
-from portal.domain.identity import Identity, has_room
+from portal.domain.errors import NotFound, PortalError
+from portal.domain.identity import Identity
+from portal.domain.limits import LIMITS, Limit
 from portal.live.recheck import until_refused
 from portal.live.sockets import (
     ENDED,
@@ -65,8 +66,7 @@ SHELLS: tuple[tuple[str, ...], ...] = (
 """The shells that are tried in turn."""
 
 MOST = 50
-MOST_OF_ONE = 5
-"""The most shells at once: of everybody, and of one user (not in the open mode)."""
+"""The most shells of everybody at once."""
 
 
 class Asked(Struct, frozen=True):
@@ -99,8 +99,10 @@ class Shells:
         reidentify: Identify | None = None,
         clock: Callable[[], float] = time.monotonic,
         recorder: Recorder = UNRECORDED,
+        limit: Limit = LIMITS.shells,
     ) -> None:
         self._recorder = recorder
+        self._limit = limit
         self._places = places
         self._source = source
         self._settings = settings
@@ -168,10 +170,8 @@ class Shells:
     def _admit(self, identity: Identity) -> None:
         if not self._settings.on:
             raise NotFound("The shell is switched off in this portal.")
-        if not has_room(identity, self._open.values(), most=MOST, most_of_one=MOST_OF_ONE):
-            raise Conflict(
-                "Too many shells are open.", "Close one that is not used, and try again."
-            )
+        if refusal := self._limit.refusal_beside(identity, self._open.values(), MOST):
+            raise refusal
 
     async def _shell(
         self,

@@ -20,6 +20,7 @@ from portal.domain.projects import AppLimits, unlimited_apps
 from portal.history.model import ChartRange
 from portal.history.summary import Summary
 from portal.images.report import ImageReport
+from portal.links.links import Links
 from portal.live.topics import app_topic, autoscaling_topic, objects_topic
 from portal.objects.describe import ObjectView
 from portal.objects.tree import ObjectsView
@@ -90,7 +91,8 @@ class UiContext(Struct, frozen=True):
     ``read_object`` reads one of them. ``autoscalers_view`` returns one autoscaler of a release in
     detail, and ``what_if`` what its replays need, None if there is nothing to replay.
     ``read_top`` returns the processes of a container, and ``find_place`` the container that a
-    shell is for. ``trail`` is the audit trail. ``prices`` are those of what apps reserve.
+    shell is for. ``trail`` is the audit trail, and ``links`` makes read-only links, None where
+    that is switched off. ``prices`` are those of what apps reserve.
     ``read_history`` reads longer ranges of an app's chart for whoever may see the app; it is None
     without a database. ``open_mode`` shows the banner of the open mode, and ``sign_out`` the button
     to sign out. ``by_owner`` is False where Kubernetes decides: the portal has no administrators.
@@ -122,6 +124,7 @@ class UiContext(Struct, frozen=True):
     projects: Projects | None = None
     project_requests: ProjectRequests | None = None
     app_limits: Callable[[str], Awaitable[AppLimits]] = unlimited_apps
+    links: Links | None = None
     open_mode: bool = False
     by_owner: bool = True
     sign_out: bool = False

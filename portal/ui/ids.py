@@ -140,6 +140,21 @@ LAUNCH_MADE_WITH = "launch-made-with"
 PRESET = "preset"
 
 
+def share_with(role: str) -> str:
+    """The input for those with whom an app is shared in a role."""
+    return f"share-{role}"
+
+
+def share_note(role: str) -> str:
+    """The message beside that input."""
+    return f"share-note-{role}"
+
+
+def link_revoke(link: str) -> dict[str, str]:
+    """The button that ends a link."""
+    return {"type": LINK_REVOKE, "link": link}
+
+
 def launch(field: str) -> str:
     """The input of a field of the launch form."""
     return f"launch-{field}"
@@ -205,9 +220,17 @@ APP_HISTORY = "app-history"
 APP_MANIFEST = "app-manifest"
 APP_SHARING = "app-sharing"
 APP_SHARED = "app-shared"
-SHARE_WITH = "share-with"
 SHARE_SAVE = "share-save"
 SHARE_MESSAGE = "share-message"
+
+APP_LINKS = "app-links"
+LINK_LASTS = "link-lasts"
+LINK_NOTE = "link-note"
+LINK_MAKE = "link-make"
+LINK_MADE = "link-made"
+LINKS_SHOW = "links-show"
+LINKS_LIST = "links-list"
+LINK_REVOKE = "link-revoke"
 
 VERSION_LINE = "version-line"
 VERSION_WORDS = "version-words"

@@ -12,7 +12,7 @@ from portal.domain.images import is_digest, split_reference
 from portal.domain.keys import LAUNCHED_BY, Key
 from portal.domain.load_tests import Measured
 from portal.domain.objects import Kind, Node, Quota, ReleaseStatus
-from portal.domain.owners import NOBODY, text_of
+from portal.domain.owners import NOBODY, Role
 from portal.domain.permissions import UNLIMITED, Permission, Scope
 from portal.state.elsewhere import managed_elsewhere
 from portal.state.failed_removal import removal_failed
@@ -157,7 +157,7 @@ def app_view(
         version=version_view(detail, catalog),
         permissions=scope.permissions,
         unanswered=bool(scope.unanswered),
-        shared_with=tuple(text_of(each) for each in owners.shared),
+        shared={role: owners.shared_as(role) for role in Role},
         load_test=load_test_view(state, load_tests),
         scalers=scaler_views(state),
         vertical=vertical_views(state),

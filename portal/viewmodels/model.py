@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from portal.domain.compressed import CompressedText
 from portal.domain.keys import Key
+from portal.domain.owners import Role
 from portal.domain.permissions import ALL, Permission
 from portal.state.history import History
 
@@ -393,8 +394,9 @@ class AppView(Struct, frozen=True):
     The chart shows ``settled``, which is long and seldom changes, followed by ``unsettled``; both
     stay packed, so that comparing views is fast.
 
-    ``permissions`` are those of the viewer, and ``shared_with`` are the users and groups that the
-    owner has named. ``unanswered``: the viewer's rights are not known, so nothing is shown.
+    ``permissions`` are those of the viewer, and ``shared`` are the users and groups that the
+    owner has named, by role. ``unanswered``: the viewer's rights are not known, so nothing is
+    shown.
 
     ``workloads`` are empty if there is only one, which ``replicas`` describes. ``back_to`` is the
     revision to roll back to where a rollout does not go on, 0 otherwise.
@@ -437,7 +439,7 @@ class AppView(Struct, frozen=True):
     unlock: bool = False
     version: VersionView | None = None
     permissions: frozenset[Permission] = ALL
-    shared_with: tuple[str, ...] = ()
+    shared: Mapping[Role, tuple[str, ...]] = {}
     unanswered: bool = False
     elsewhere: bool = False
     offered: frozenset[str] = frozenset()

@@ -15,7 +15,7 @@ from portal.domain.scalers import ScaledJob, ScaledObject
 from portal.state.model import AppState, WatchHealth
 from portal.state.ownership import annotated
 
-ONLY_OWNERS_SEE = "Only users who may change the app see"
+ONLY_OWNERS_SEE = "Only its owners and those it is shared with see"
 
 WITHHELD = f"It did not succeed. {ONLY_OWNERS_SEE} the reason."
 """Replaces error messages, which may quote values."""

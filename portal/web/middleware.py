@@ -32,6 +32,7 @@ from portal.auth.transport import Transport
 from portal.domain.errors import Forbidden, NoHost, PortalError, Unauthenticated, UnknownHost
 from portal.domain.identity import Identity
 from portal.domain.request import RequestInfo, current_request, enter_request, leave_request
+from portal.web.link_pages import LinkPages
 from portal.web.metrics import Metrics
 from portal.web.peer import check_peer
 from portal.web.sign_in import SIGN_IN_PATH, SignInPages
@@ -72,6 +73,7 @@ class RequestMiddleware:
         trusted_origins: Collection[str] = (),
         known_hosts: KnownHosts = NO_OTHERS,
         sign_in: SignInPages | None = None,
+        links: LinkPages | None = None,
         public: str = "",
         proxy_names: frozenset[str] = frozenset(),
         transport: Transport = Transport(),  # noqa: B008 - it is frozen
@@ -79,7 +81,7 @@ class RequestMiddleware:
     ) -> None:
         """Create it around ``app``.
 
-        ``public`` is the beginning of the paths of files that the pages of the sign-in need.
+        ``public`` is the beginning of the paths of files that pages for everybody need.
         Of ``proxy_names``, if there are any, each connection's client certificate must have one.
         ``untokened`` are the paths that browsers post to by themselves, so without a token.
         """
@@ -90,6 +92,7 @@ class RequestMiddleware:
         self._trusted_origins = trusted_origins
         self._known_hosts = known_hosts
         self._sign_in = sign_in
+        self._links = links
         self._public = public
         self._proxy_names = proxy_names
         self._transport = transport
@@ -126,8 +129,7 @@ class RequestMiddleware:
                 await send({"type": "websocket.close", "code": 1008, "reason": error.message})
             return
         if found is None:
-            pages = self._sign_in if self._signs_in(scope) else None
-            await self._http(pages or self._app, scope, receive, send)
+            await self._http(self._open_pages(scope) or self._app, scope, receive, send)
             return
         token = _identity.set(found.identity)
         send = _with_cookies(send, found.set_cookies)
@@ -149,7 +151,7 @@ class RequestMiddleware:
         if problem := host_problem(headers.getlist("host"), self._known_hosts):
             raise problem
         found = None
-        if not (self._signs_in(scope) or self._is_public(scope)):
+        if not (self._open_pages(scope) or self._is_public(scope)):
             found = await self._authenticator.authenticate(headers.items())
         foreign = cross_site_problem(
             scope.get("method", "GET"),
@@ -166,12 +168,15 @@ class RequestMiddleware:
                 raise Forbidden(f"Refused: {tokenless}.", "Reload the page and try again.")
         return found
 
-    def _signs_in(self, scope: Scope) -> bool:
-        pages = self._sign_in
-        return pages is not None and scope["type"] == "http" and scope["path"] in pages.paths
+    def _open_pages(self, scope: Scope) -> SignInPages | LinkPages | None:
+        """Return the pages that are there for everybody and have this path, None otherwise."""
+        if scope["type"] != "http":
+            return None
+        both = (self._sign_in, self._links)
+        return next((each for each in both if each and scope["path"] in each.paths), None)
 
     def _is_public(self, scope: Scope) -> bool:
-        if self._sign_in is None or not self._public or scope["type"] != "http":
+        if not (self._sign_in or self._links) or not self._public or scope["type"] != "http":
             return False
         return scope["path"].startswith(self._public)
 
@@ -200,7 +205,7 @@ class RequestMiddleware:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Content-Type-Options"] = "nosniff"
-                headers["Referrer-Policy"] = "same-origin"
+                headers.setdefault("Referrer-Policy", "same-origin")
                 headers.setdefault("Content-Security-Policy", self._policy())
                 if self._sign_in is not None and _is_page(headers):
                     headers["Cache-Control"] = "no-store"  # for Back, after a sign-out

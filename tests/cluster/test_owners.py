@@ -12,7 +12,7 @@ import pytest
 from portal.domain.errors import Forbidden
 from portal.domain.identity import Identity
 from portal.domain.keys import LAUNCHED_BY, Key
-from portal.domain.owners import Owners, label_of
+from portal.domain.owners import Owners, Role, label_of
 from portal.releases.forms import ScaleRequest
 from portal.state.ownership import owners_of
 from tests.cluster.test_actions import Portal, portal, sample
@@ -45,14 +45,14 @@ async def test_an_owner_stays_the_owner_and_sharing_can_be_taken_back(
         with pytest.raises(Forbidden, match=r"ann@example.org launched shared"):
             await actions.scale(BOB, key, ScaleRequest(replicas=0))
 
-        await here.ended(await actions.share(ANN, key, "group:team a"))
+        await here.ended(await actions.share(ANN, key, {Role.OPERATE: "group:team a"}))
         await seen(here, key, Owners(ANNS.owner, (label_of("group:team a"),)))
         await here.ended(await actions.launch(BOB, sample(key, replicas=0, port=8051)))
         await seen(here, key, Owners(ANNS.owner, (label_of("group:team a"),)))
         assert here.app(key).release.revision == 2  # type: ignore[union-attr]
 
         # Neither Helm's next revision nor a way back brings anybody back.
-        await here.ended(await actions.share(ANN, key, ""))
+        await here.ended(await actions.share(ANN, key, {}))
         await here.ended(await actions.launch(ANN, sample(key, replicas=0, port=8052)))
         await seen(here, key, ANNS)
         await here.ended(await actions.rollback(ANN, key, 2))

@@ -380,7 +380,7 @@ STATES: tuple[State, ...] = (
     app("load-test-values", ".load-test-table", unfold, of="load-tested"),
     app("month", "text=CPU used, highest", choose_range("30d"), of="scaled"),
     app("month-away", "#app-range-failure .notice", choose_range("7d"), of="scaled"),
-    app("shared-badly", act=fill({"#share-with": "nobody"}, "#share-save"), of="well"),
+    app("shared-badly", act=fill({"#share-operate": "nobody"}, "#share-save"), of="well"),
     # Into an app: its logs, its objects, the processes of a pod, a shell.
     State(Page.LOGS, "merged", logs_path(WELL_KEY), ".log-line"),
     State(Page.LOGS, "unfolded", logs_path(WELL_KEY), ".log-fields", press(".log-open")),

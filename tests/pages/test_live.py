@@ -95,7 +95,7 @@ def test_a_list_moves_nothing(here: Tab, sites: Running) -> None:
         "#app-pods [role=region]",
         "#scale-auto",
         "#scale-bounds [role=slider]",
-        "#share-with",
+        "#share-operate",
         "#history-fold",
         ".chart-legend button",
     ],
@@ -128,11 +128,11 @@ def test_the_focus_of_a_control_that_goes_is_near(here: Tab, sites: Running) -> 
 def test_what_is_typed_stays(here: Tab, sites: Running) -> None:
     here.open(sites.url(LIVE) + APP)
     count(here, 3)
-    here.page.locator("#share-with").press_sequentially("user:a")
+    here.page.locator("#share-operate").press_sequentially("user:a")
     sites.show(LIVE, "live", with_ready(2))
     count(here, 2)
     here.page.keyboard.type("nn")
-    expect(here.page.locator("#share-with")).to_have_value("user:ann")
+    expect(here.page.locator("#share-operate")).to_have_value("user:ann")
 
 
 def test_times_are_local_and_exact_on_hover(browser: Browser, sites: Running) -> None:

@@ -10,6 +10,7 @@ from dash import ClientsideFunction, Input, Output, State, no_update
 from portal.domain.errors import InvalidInput
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
+from portal.domain.owners import Role
 from portal.ui import ids
 from portal.ui.accepts import AppKey, FieldValue
 from portal.ui.app import advice, history, load_test, plain, ranges, version
@@ -17,6 +18,7 @@ from portal.ui.callbacks import Callbacks
 from portal.ui.components.basics import Node, failure, notice
 from portal.ui.components.sliders import message
 from portal.ui.context import UiContext
+from portal.ui.links import panel as links
 from portal.ui.refusals import refusal
 from portal.viewmodels.cost import daily_words, usual_pods
 from portal.viewmodels.model import Notice, Severity
@@ -61,6 +63,7 @@ def register(app: Callbacks, context: UiContext) -> None:
     version.register(app, context)
     plain.register(app, context)
     load_test.register(app, context)
+    links.register(app, context)
     _register_plain(app, context, ids.APP_CANCEL, context.actions.cancel)
     _register_plain(app, context, ids.APP_UNLOCK, context.actions.unlock)
     app.clientside_callback(
@@ -209,21 +212,25 @@ def _register_dismiss(app: Callbacks, context: UiContext) -> None:
 def _register_share(app: Callbacks, context: UiContext) -> None:
     @app.callback(
         Output(ids.SHARE_MESSAGE, "children"),
+        *[Output(ids.share_note(role), "children") for role in Role],
         Input(ids.SHARE_SAVE, "n_clicks"),
-        State(ids.SHARE_WITH, "value"),
+        *[State(ids.share_with(role), "value") for role in Role],
         State(ids.APP_KEY, "data"),
         prevent_initial_call=True,
     )
-    async def share(clicks: int | None, text: str | None, key: AppKey) -> Node:
+    async def share(
+        clicks: int | None, own: str | None, operate: str | None, view: str | None, key: AppKey
+    ) -> tuple[Node, ...]:
         if not clicks:
-            return no_update
+            return (no_update,) * 4
+        asked = dict(zip(Role, (own or "", operate or "", view or ""), strict=True))
         try:
-            await context.actions.share(context.identity(), Key(*key), text or "")
+            await context.actions.share(context.identity(), Key(*key), asked)
         except InvalidInput as error:
-            return message(error.fields, {}, "shared")
+            return None, *(message(error.fields, {}, role) for role in Role)
         except Exception as error:
-            return refusal(error)
-        return notice(REQUESTED)
+            return refusal(error), None, None, None
+        return notice(REQUESTED), None, None, None
 
 
 def _register_plain(

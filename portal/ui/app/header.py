@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from portal.domain.keys import Key
+from portal.domain.owners import Role
 from portal.ui import html
 from portal.ui.components.basics import (
     Node,
@@ -255,9 +256,13 @@ def notices(views: Sequence[Notice], key: Key, *, edits: bool = True) -> list[No
 def sharing(view: AppView) -> list[Node]:
     """The owner of the app, and whom it is shared with."""
     owner = view.launched_by or "unknown"
-    others = ", ".join(view.shared_with)
-    shared = f" Shared with {others}." if others else ""
-    return [html.P(f"Owner: {owner}.{shared}", className="words quiet-text")]
+    shared = [
+        f"{_ROLES[role]}: {', '.join(names)}." for role, names in view.shared.items() if names
+    ]
+    return [html.P(" ".join((f"Owner: {owner}.", *shared)), className="words quiet-text")]
+
+
+_ROLES = {Role.OWN: "Owned with", Role.OPERATE: "Operated by", Role.VIEW: "Viewed by"}
 
 
 def notes(text: str, *, withheld: bool = False) -> Node:

@@ -7,6 +7,7 @@ from dash import dcc
 
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
+from portal.domain.owners import Role
 from portal.live.topics import app_topic
 from portal.ui import html, ids
 from portal.ui.app.advice import advice_fold
@@ -33,6 +34,7 @@ from portal.ui.components.preview import waiting
 from portal.ui.components.sliders import field
 from portal.ui.context import UiContext
 from portal.ui.encoding import Props
+from portal.ui.links.panel import links_panel
 from portal.ui.logs.layout import logs_fold
 from portal.ui.routes import autoscaling_path, edit_path, objects_path
 from portal.viewmodels.model import AppView
@@ -240,7 +242,11 @@ def _body(context: UiContext, view: AppView, live: Props) -> list[Node]:
                         ),
                         # In the open mode all users share one account.
                         html.Div(
-                            card("Owner and sharing", _sharing(view, live), icon_name="person"),
+                            card(
+                                "Owner and sharing",
+                                _sharing(view, live, links=context.links is not None),
+                                icon_name="person",
+                            ),
                             className="gone" if context.open_mode else "",
                         ),
                     ],
@@ -252,32 +258,51 @@ def _body(context: UiContext, view: AppView, live: Props) -> list[Node]:
     ]
 
 
-def _sharing(view: AppView, live: Props) -> list[Node]:
+def _sharing(view: AppView, live: Props, *, links: bool) -> list[Node]:
     """The owner, and the form for sharing the app."""
     return [
         _part(ids.APP_SHARING, live),
         html.Div(
             [
-                field(
-                    ids.SHARE_WITH,
-                    "Shared with",
-                    dbc.Input(
-                        id=ids.SHARE_WITH,
-                        type="text",
-                        value=", ".join(view.shared_with),
-                        placeholder="user:ann, group:team-a",
-                        autocomplete="off",
-                        maxlength=LONGEST,
-                    ),
-                    note_id=ids.SHARE_MESSAGE,
-                    hint="Users and groups who may change the app and read its values.",
-                ),
+                *(_shared_as(role, view) for role in Role),
                 button("Save", ids.SHARE_SAVE, color="secondary", outline=True),
+                html.Div(id=ids.SHARE_MESSAGE),
             ],
             id=ids.APP_SHARED,
             **live[ids.APP_SHARED],
         ),
+        # There always, since its callbacks are; without links it is not shown.
+        html.Div(
+            html.Div(links_panel(), id=ids.APP_LINKS, **live[ids.APP_LINKS]),
+            className="" if links else "gone",
+        ),
     ]
+
+
+_ROLES = {
+    Role.OWN: ("May own it", "May do all that the owner may, sharing it included."),
+    Role.OPERATE: ("May operate it", "May change the app and read its values."),
+    Role.VIEW: ("May view it", "May read its values, logs and objects, and change nothing."),
+}
+
+
+def _shared_as(role: Role, view: AppView) -> html.Div:
+    """The field of those with whom the app is shared in a role."""
+    title, hint = _ROLES[role]
+    return field(
+        ids.share_with(role),
+        title,
+        dbc.Input(
+            id=ids.share_with(role),
+            type="text",
+            value=", ".join(view.shared.get(role, ())),
+            placeholder="user:ann, group:team-a",
+            autocomplete="off",
+            maxlength=LONGEST,
+        ),
+        note_id=ids.share_note(role),
+        hint=hint,
+    )
 
 
 def _uninstall(key: Key) -> dbc.Modal:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from portal.auth.policy import OF_OBJECTS, Policy
+from portal.auth.policy import OF_OBJECTS, OF_OWNERS, Policy
 from portal.domain.identity import ANONYMOUS, Identity
 from portal.domain.keys import Key
 from portal.domain.namespaces import NamespaceRules
@@ -36,7 +36,7 @@ def test_who_launched_an_app_and_administrators_change_it() -> None:
 @pytest.mark.parametrize("entry", ["user:bob", "group:team-a"])
 def test_who_is_named_changes_it_and_shares_it_no_further(entry: str) -> None:
     shared = Owners(label_of("ann"), (label_of("group:other"), label_of(entry)))
-    assert may(BOB, shared) == USUAL - {Permission.SHARE}
+    assert may(BOB, shared) == USUAL - OF_OWNERS
     assert may(Identity("team-a", ("bob",)), shared) == SEEING
 
 
@@ -95,17 +95,21 @@ def test_a_scope_is_equal_for_those_with_the_same_rights() -> None:
 WHOSE = {
     "owner": (ANN, ANNS),
     "shared with": (BOB, Owners(label_of("ann"), (label_of("user:bob"),))),
+    "owner with others": (BOB, Owners(label_of("ann"), (label_of("own:group:team-a"),))),
+    "viewer": (BOB, Owners(label_of("ann"), (label_of("view:user:bob"),))),
     "administrator": (ROOT, ANNS),
     "somebody else": (BOB, ANNS),
     "a free name": (BOB, None),
 }
-CHANGES = ALL - READING - {Permission.SHARE, Permission.EXEC}
+CHANGES = ALL - READING - OF_OWNERS - {Permission.EXEC}
 MATRIX = {
-    "owner": READING | CHANGES | {Permission.SHARE},
+    "owner": READING | CHANGES | OF_OWNERS,
     "shared with": READING | CHANGES,
-    "administrator": READING | CHANGES | {Permission.SHARE},
+    "owner with others": READING | CHANGES | OF_OWNERS,
+    "viewer": READING,
+    "administrator": READING | CHANGES | OF_OWNERS,
     "somebody else": SEEING,
-    "a free name": (READING | CHANGES | {Permission.SHARE}) - OF_OBJECTS,
+    "a free name": (READING | CHANGES | OF_OWNERS) - OF_OBJECTS,
 }
 
 

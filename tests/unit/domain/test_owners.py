@@ -9,6 +9,7 @@ from portal.domain.identity import Identity
 from portal.domain.owners import (
     NOBODY,
     Owners,
+    Role,
     is_about_owners,
     label_of,
     owners_in,
@@ -45,9 +46,24 @@ def test_labels_there_and_back() -> None:
 def test_a_user_is_no_group_and_no_label() -> None:
     owners = Owners(label_of("ann"), (label_of("group:ops"),))
     assert not owners.owned_by(Identity(label_of("ann")))
-    assert not owners.shared_with(Identity("ops"))
+    assert owners.role(Identity("ops")) is None
     assert not Owners("", (label_of("user:x"),)).owned_by(Identity(""))
-    assert owners.shared_with(Identity("x", ("ops",)))
+    assert owners.role(Identity("x", ("ops",))) is Role.OPERATE
+
+
+def test_the_role_that_may_most_counts_and_a_name_is_no_role() -> None:
+    shared = (
+        *read_entries("user:own:user:eve, group:ops")[0],
+        *read_entries("user:x", Role.VIEW)[0],
+    )
+    owners = Owners(label_of("ann"), shared)
+    assert owners.role(Identity("x")) is Role.VIEW
+    assert owners.role(Identity("x", ("ops",))) is Role.OPERATE
+    assert owners.role(Identity("eve")) is None
+    assert owners.role(Identity("ann")) is Role.OWN
+    assert owners.shared_as(Role.OPERATE) == ("user:own:user:eve", "group:ops")
+    assert owners.shared_as(Role.VIEW) == ("user:x",)
+    assert owners.shared_as(Role.OWN) == ()
 
 
 def test_what_is_typed_to_share() -> None:

@@ -29,6 +29,7 @@ from portal.domain.audit import UNRECORDED
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.load_tests import Shape
+from portal.domain.owners import Role
 from portal.history.model import ChartRange
 from portal.history.summary import Summary
 from portal.live.endpoint import FRAME_PATH, PATH, Timing, frame_endpoint, live_endpoint
@@ -300,7 +301,11 @@ _VALUES: dict[tuple[str, str], st.SearchStrategy[Any]] = {
     (ids.PROJECT_OPENED, "data"): st.sampled_from(["", "", "sales"]) | some.texts,
     (ids.PROJECT_REQUEST, "data"): _counts,
     (ids.PROJECT_MANIFESTS, "children"): _maybe_texts,
-    (ids.SHARE_WITH, "value"): some.halves(st.just("user:ann, group:a"), _maybe_texts),
+    **{
+        (ids.share_with(role), "value"): some.halves(st.just("user:ann, group:a"), _maybe_texts)
+        for role in Role
+    },
+    (ids.LINK_LASTS, "value"): some.halves(st.just("1 hour"), _maybe_texts),
     (ids.CHART_NAME, "value"): some.names,
     (ids.CHART_NAMESPACE, "value"): some.halves(st.just("apps"), some.names),
     (ids.CHART_VERSION, "value"): st.none() | some.fit_texts,

@@ -14,8 +14,8 @@ from starlette.testclient import TestClient, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
 from portal.domain.identity import Identity
+from portal.domain.limits import LIMITS
 from portal.domain.permissions import Scope
-from portal.live import hub
 from portal.live.endpoint import (
     FRAME_PATH,
     PATH,
@@ -38,6 +38,7 @@ class Server:
         recheck: float = 30,
         speaks_within: float = 60,
         idle: float = 60,
+        tabs: int = 50,
     ) -> None:
         self.value = 1
         self.user: str | None = "ada"
@@ -47,6 +48,7 @@ class Server:
             ),
             lambda topic, identity: Scope(own=identity.user),
             schedule=RenderSchedule(floor=0, list_floor=0, share=0, tick=0.01),
+            limit=LIMITS.with_most(tabs=tabs).tabs,
         )
 
         @asynccontextmanager
@@ -166,13 +168,13 @@ def test_refuses_the_unknown(server: Server, client: TestClient) -> None:
     assert client.get(FRAME_PATH, params={"view": "apps"}).status_code == 403
 
 
-def test_refuses_one_too_many(
-    server: Server, client: TestClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(hub, "MOST_OF_ONE", 1)
-    with connected(client):
-        with client.websocket_connect(PATH) as second, pytest.raises(WebSocketDisconnect) as ended:
-            second.receive_text()
+def test_refuses_one_too_many() -> None:
+    server = Server(tabs=1)
+    with TestClient(server.app) as client, connected(client):
+        with client.websocket_connect(PATH) as second:
+            assert "You have 1 tab connected" in second.receive_json()["refused"]
+            with pytest.raises(WebSocketDisconnect) as ended:
+                second.receive_text()
         assert ended.value.code == 1013
         server.user = "bob"
         with connected(client):
@@ -207,14 +209,13 @@ def test_one_frame_without_a_connection(server: Server, client: TestClient) -> N
         assert client.get(FRAME_PATH, params={"view": bad}).status_code == 400
 
 
-def test_one_frame_counts_like_a_connection(
-    server: Server, client: TestClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(hub, "MOST_OF_ONE", 1)
-    with connected(client):
-        answer = client.get(FRAME_PATH, params={"view": "apps"})
-        assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
-    assert client.get(FRAME_PATH, params={"view": "apps"}).status_code == 200
+def test_one_frame_counts_like_a_connection() -> None:
+    with TestClient(Server(tabs=1).app) as client:
+        with connected(client):
+            answer = client.get(FRAME_PATH, params={"view": "apps"})
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
+            assert "limits.tabs" in answer.text
+        assert client.get(FRAME_PATH, params={"view": "apps"}).status_code == 200
 
 
 @pytest.mark.parametrize("by_now", [None, "bob"])
@@ -232,7 +233,7 @@ def test_a_sign_in_that_has_ended_ends_the_connection(by_now: str | None) -> Non
 
 @pytest.mark.parametrize("said", [[], [""], ["apps", ""]])
 def test_a_connection_without_a_topic_is_not_kept(said: list[str]) -> None:
-    server = Server(**({"idle": 0.01} if said else {"speaks_within": 0.01}))
+    server = Server(idle=0.01) if said else Server(speaks_within=0.01)
     with TestClient(server.app) as client, client.websocket_connect(PATH) as socket:
         for topic in said:
             socket.send_json({"view": topic})

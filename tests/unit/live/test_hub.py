@@ -9,11 +9,13 @@ import pytest
 from portal.cluster.reflector import WATCH_SECONDS
 from portal.domain.identity import ANONYMOUS, Identity
 from portal.domain.keys import Key
+from portal.domain.limits import LIMITS
 from portal.domain.permissions import UNLIMITED, Scope
 from portal.live import hub as hubs
 from portal.live.channel import Channel, Patches, View
 from portal.live.hub import Hub
 from portal.live.schedule import RenderSchedule
+from portal.live.shares import ListShares
 from portal.live.subscription import Subscription
 from portal.state.model import STALE_AFTER
 from portal.ui.live_views import spelled
@@ -179,19 +181,62 @@ async def test_spellings_of_one_topic_share_a_rendering(world: World) -> None:
 
 def test_there_is_room_for_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hubs, "MOST", 4)
-    monkeypatch.setattr(hubs, "MOST_OF_ONE", 2)
-    hub = Hub(World().open, World().scope)
+    hub = Hub(World().open, World().scope, limit=LIMITS.with_most(tabs=2).tabs)
     hub.subscribe(ADA)
     last = hub.subscribe(ADA)
-    assert not hub.admits(ADA)
-    assert hub.admits(BOB)
+    assert str(hub.refusal(ADA)) == (
+        "You have 2 tabs connected, the most that one person may have at once (limits.tabs). "
+        "Close one that is not needed."
+    )
+    assert hub.refusal(Identity("ada", ("group",))), "a person, whatever the groups"
+    assert not hub.refusal(BOB)
     hub.unsubscribe(last)
-    assert hub.admits(ADA)
+    assert not hub.refusal(ADA)
     for _ in range(3):
-        assert hub.admits(ANONYMOUS), "nobody is told apart"
+        assert not hub.refusal(ANONYMOUS), "nobody is told apart"
         hub.subscribe(ANONYMOUS)
-    assert not hub.admits(ANONYMOUS)
-    assert not hub.admits(BOB)
+    assert str(hub.refusal(ANONYMOUS)) == (
+        "The portal has 4 tabs connected, the most that it can have. Try again in a minute."
+    )
+    assert hub.refusal(BOB)
+
+
+def test_the_lists_of_who_watches_few_are_rendered_first() -> None:
+    world, now = World(), 0.0
+    hub = Hub(world.open, world.scope, clock=lambda: now)
+    for page in range(20):
+        hub.watch(hub.subscribe(ADA), f"admin?page={page + 2}")
+    for identity in (ADA, BOB):
+        hub.watch(hub.subscribe(identity), "admin?q=bob")
+    while len(world.rendered) < 21:
+        hub.turn()
+    world.rendered.clear()
+    now += 0.3  # they have rested
+    hub.changed()
+    now += 1
+    while len(world.rendered) < 21:
+        hub.turn()
+    assert world.rendered[0] == ("admin?q=bob", ""), "though ada watches it as well"
+    assert len(set(world.rendered)) == 21
+
+
+def test_each_person_has_an_equal_part_of_the_time_for_lists() -> None:
+    shares = ListShares()
+    lists = [Channel(f"admin?page={page}", UNLIMITED, dict[str, str]) for page in range(50)]
+    for each in lists:
+        shares.add(ADA, each)
+        shares.add(ADA, each)
+    assert shares.among([ADA]) == 50, "many tabs of one list are one"
+    shares.add(BOB, lists[0])
+    assert shares.among([BOB]) == shares.among([ADA, BOB]) == 2
+    assert shares.among([ADA]) == 100
+    shares.add(BOB, Channel(APP, UNLIMITED, dict[str, str]))
+    assert shares.among([BOB]) == 2, "a page of an app is no list"
+    shares.remove(BOB, lists[0])
+    assert shares.among([ADA]) == 50
+    for each in lists * 2:
+        shares.remove(ADA, each)
+    assert shares.among([]) == 1
 
 
 async def test_slow_browser_gets_the_latest_in_one_frame(hub: Hub, world: World) -> None:

@@ -160,3 +160,18 @@ def test_what_cannot_be_undone_ends_the_connection() -> None:
       return waits.length;
     })()"""
     assert run("web/live.js", BEFORE, steps) == 1
+
+
+def test_a_portal_that_takes_no_more_says_why_and_is_asked_again() -> None:
+    steps = "random = 1; const why = JSON.stringify({ refused: 'You have 50 tabs.' }); "
+    steps += "for (let i = 0; i < 3; i++) { last().accept(); last().onmessage({ data: why }); "
+    steps += "last().drop(); soon(); }"
+    steps += "const shown = [place.textContent, place.hidden, dot.textContent, dot.title];"
+    steps += "last().open(); const gone = place.hidden"
+    place = "const place = { dataset: {} }; const by = document.getElementById;"
+    place += "document.getElementById = (id) => id === 'live-refused' ? place : by(id);"
+    assert play(place + steps, "[shown, gone, waits]") == [
+        ["This page is not live. You have 50 tabs.", False, "too many", "You have 50 tabs."],
+        True,
+        [1000, 2000, 4000],
+    ]

@@ -190,12 +190,10 @@ def test_whoever_sends_something_is_closed() -> None:
 
 def test_too_many_are_asked_to_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub_module, "MOST", 0)
-    with (
-        served(Server()) as client,
-        client.websocket_connect(PATH + QUERY) as socket,
-        pytest.raises(WebSocketDisconnect) as closed,
-    ):
-        read(socket)
+    with served(Server()) as client, client.websocket_connect(PATH + QUERY) as socket:
+        assert "Try again in a minute" in read(socket)["later"]
+        with pytest.raises(WebSocketDisconnect) as closed:
+            read(socket)
     assert closed.value.code == 1013
 
 
@@ -330,10 +328,10 @@ def test_a_log_that_is_not_kept_is_asked_for_again(monkeypatch: pytest.MonkeyPat
 def test_downloads_are_limited_for_each_user_and_for_all() -> None:
     download = Download(Logs(), lambda _: [], nothing_hidden)
     ada, bob = Identity("ada"), Identity("bob")
-    assert [download.reserve(ada) for _ in range(3)] == [True, True, False]
-    assert [download.reserve(ANONYMOUS) for _ in range(3)] == [True, True, False]
+    assert [download.reserve(ada) is None for _ in range(3)] == [True, True, False]
+    assert [download.reserve(ANONYMOUS) is None for _ in range(3)] == [True, True, False]
     download.release(ada)
-    assert download.reserve(bob)
+    assert download.reserve(bob) is None
 
 
 @pytest.mark.parametrize("away", [False, True])

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from portal.domain.errors import Conflict, LimitReached
 from portal.domain.identity import ANONYMOUS, Identity
 from portal.domain.keys import Key
+from portal.domain.limits import LIMITS, Limit
 from portal.domain.objects import Pod
 from portal.logs import feed as feed_module
 from portal.logs import hub as module
@@ -26,7 +28,7 @@ from tests.waiting import until
 
 
 class Site:
-    def __init__(self, *names: str, timing: Timing = FAST) -> None:
+    def __init__(self, *names: str, timing: Timing = FAST, limit: Limit = LIMITS.logs) -> None:
         self.logs = Logs()
         self.pods: list[Pod] = [pod(name) for name in names]
         self.hub = LogHub(
@@ -37,6 +39,7 @@ class Site:
             interval=0,
             linger=0,
             room=100_000,
+            limit=limit,
         )
 
     def look(self, *names: str) -> None:
@@ -184,22 +187,23 @@ async def test_a_queue_is_bounded_and_says_what_it_dropped() -> None:
 
 
 async def test_connections_and_streams_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
-    site = Site("a", "b")
-    monkeypatch.setattr(module, "MOST_OF_ONE", 1)
+    site = Site("a", "b", limit=LIMITS.with_most(logs=1).logs)
     monkeypatch.setattr(module, "MOST", 3)
     monkeypatch.setattr(module, "MOST_STREAMS", 1)
     ada = Identity("ada")
     assert site.hub.admit(ada, Selection(APP))
-    assert not site.hub.admit(ada, Selection(APP)), "it counts before it has joined"
+    with pytest.raises(LimitReached, match="You have 1 log open"):  # before it has joined
+        site.hub.admit(ada, Selection(APP))
     viewer = await view(site)
     message = read(await viewer.subscription.next())
     assert message["left"] == 1
     assert len(message["sources"]) == 1
     late = site.hub.admit(Identity("bob"), Selection(APP))
-    assert late is not None
-    assert not site.hub.admit(ANONYMOUS, Selection(APP))
+    with pytest.raises(LimitReached, match="The portal has 3 logs open"):
+        site.hub.admit(ANONYMOUS, Selection(APP))
     site.hub.close()
-    assert not site.hub.admit(Identity("carl"), Selection(APP))
+    with pytest.raises(Conflict, match="restarting"):
+        site.hub.admit(Identity("carl"), Selection(APP))
     await site.hub.join(late, tail=1)
     assert site.hub.streams == 0
     assert await late.next() is None

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from portal.catalog.dash_app import to_values
 from portal.domain.errors import ClusterUnavailable, Conflict, HelmTimeout, ReleaseBusy
+from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.objects import Kind, ReleaseStatus
 from portal.domain.operations import DEAD_AFTER, Operation, OperationLease, OperationPhase, Verb
@@ -372,7 +373,11 @@ async def test_nothing_begins_without_its_claim(world: World) -> None:
 async def test_at_most_so_many_run_at_once(world: World) -> None:
     world.helm.gate.clear()
     keys = [Key("apps", f"a{number}") for number in range(22)]
-    begun = [await world.actions.launch(ANN, replace(SPEC, key=key)) for key in keys]
+    people = [Identity(f"ann-{number}") for number in range(22)]
+    begun = [
+        await world.actions.launch(each, replace(SPEC, key=key))
+        for each, key in zip(people, keys, strict=True)
+    ]
     await until(
         world.store,
         lambda: [world.phase(key) for key in keys].count(OperationPhase.RUNNING) == 20,

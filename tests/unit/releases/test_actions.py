@@ -24,6 +24,7 @@ from portal.domain.errors import (
 from portal.domain.identity import Identity
 from portal.domain.keys import LAUNCHED_BY, Key
 from portal.domain.launch import AutoscalingSpec, Exposure, LaunchSpec
+from portal.domain.limits import LIMITS, Limits
 from portal.domain.namespaces import NamespaceRules
 from portal.domain.objects import Kind, ReleaseStatus
 from portal.domain.operations import Operation, OperationPhase
@@ -88,6 +89,7 @@ class World:
         rules: NamespaceRules = RULES,
         recorder: Recorder = UNRECORDED,
         seal: IdentitySeal | None = None,
+        limits: Limits = LIMITS,
     ) -> None:
         self.clock = Clock()
         self.store = RecordingStore(self.clock)
@@ -121,6 +123,7 @@ class World:
             ),
             recorder=recorder,
             seal=seal,
+            limit_of_one=limits.operations,
         )
         ports = ReleasePorts(
             self.helm,
@@ -142,6 +145,7 @@ class World:
             chart_path,
             clock=self.clock,
             remembered=3,
+            apps=limits.apps,
         )
         self.leases.registries.append(self.actions.operations.registry)
         self.recovery_loop = asyncio.create_task(self.actions.operations.run())

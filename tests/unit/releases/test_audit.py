@@ -16,6 +16,7 @@ from portal.domain.identity import Identity
 from portal.domain.launch import EnvVar
 from portal.domain.objects import ReleaseStatus
 from portal.domain.operations import OperationPhase
+from portal.domain.owners import Role
 from portal.releases.forms import ScaleRequest
 from tests.unit.recorder import Kept
 from tests.unit.releases.fakes import until
@@ -148,7 +149,7 @@ async def test_sharing_and_dismissing_are_recorded() -> None:
     world = World(recorder=kept)
     await launched(world)
     kept.events.clear()
-    operation = await world.actions.share(ANN, KEY, "user:bob")
+    operation = await world.actions.share(ANN, KEY, {Role.OPERATE: "user:bob"})
     await until(world.store, lambda: phase(world, operation.id) is OperationPhase.SUCCEEDED)
     changes: Any = kept.events[1].detail["changes"]
     assert changes == [{"path": "shared_with", "before": "", "after": "user:bob"}]

@@ -13,6 +13,7 @@ from portal.domain.errors import ClusterUnavailable, Forbidden
 from portal.domain.identity import Identity
 from portal.domain.objects import Kind, ReleaseStatus
 from portal.domain.operations import DEAD_AFTER, OperationPhase
+from portal.domain.owners import Role
 from portal.domain.release import ReleaseRevision
 from portal.guardrails.review import Cluster
 from portal.helm_service.helm import HelmClient
@@ -136,7 +137,7 @@ async def uninstall(world: World) -> None:
 
 
 async def share(world: World) -> None:
-    await world.ended(await world.actions.share(CARL, KEY, "user:bob"))
+    await world.ended(await world.actions.share(CARL, KEY, {Role.OPERATE: "user:bob"}))
     assert world.records.written
 
 

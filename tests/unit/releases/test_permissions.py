@@ -18,7 +18,7 @@ from portal.domain.launch import EnvVar
 from portal.domain.namespaces import NamespaceRules
 from portal.domain.objects import ReleaseStatus
 from portal.domain.operations import OperationPhase
-from portal.domain.owners import SHARED_WITH, label_of
+from portal.domain.owners import SHARED_WITH, Role, label_of
 from portal.domain.permissions import Permission
 from portal.domain.release import ReleaseRevision
 from portal.domain.secrets import HIDDEN
@@ -49,7 +49,7 @@ ASKED: dict[str, Ask] = {
     "roll back": lambda w, who, key: w.actions.rollback(who, key, 1),
     "uninstall": lambda w, who, key: w.actions.uninstall(who, key),
     "unlock": lambda w, who, key: w.actions.unlock(who, key),
-    "share": lambda w, who, key: w.actions.share(who, key, "user:bob"),
+    "share": lambda w, who, key: w.actions.share(who, key, {Role.OPERATE: "user:bob"}),
     "cancel": lambda w, who, key: w.actions.cancel(who, key),
     "dismiss": lambda w, who, key: w.actions.dismiss(who, key),
     "preview an upgrade": lambda w, who, key: w.actions.previews.upgrade(
@@ -172,13 +172,15 @@ async def test_what_was_made_in_a_terminal_is_for_administrators(world: World) -
 async def test_the_owner_shares_and_takes_it_back(world: World) -> None:
     await world.launched()
     carl = Identity("carl", ("team",))
-    ended = await world.ended(await world.actions.share(ANN, KEY, "user:bob, group:team"))
+    ended = await world.ended(
+        await world.actions.share(ANN, KEY, {Role.OPERATE: "user:bob, group:team"})
+    )
     assert ended.phase is OperationPhase.SUCCEEDED, ended
     for who in (BOB, carl):
         await world.ended(await world.actions.scale(who, KEY, ScaleRequest(replicas=2)))
-        with pytest.raises(Forbidden, match="Only they and administrators can share it"):
-            await world.actions.share(who, KEY, "user:bob, user:eve")
-    await world.ended(await world.actions.share(ANN, KEY, ""))
+        with pytest.raises(Forbidden, match="Only owners and administrators can share it"):
+            await world.actions.share(who, KEY, {Role.OPERATE: "user:bob, user:eve"})
+    await world.ended(await world.actions.share(ANN, KEY, {}))
     for who in (BOB, carl):
         with pytest.raises(Forbidden):
             await world.actions.scale(who, KEY, ScaleRequest(replicas=3))
@@ -192,8 +194,31 @@ async def test_the_owner_shares_and_takes_it_back(world: World) -> None:
 async def test_nonsense_is_not_shared_with(world: World) -> None:
     await world.launched()
     with pytest.raises(InvalidInput) as refused:
-        await world.actions.share(ANN, KEY, "bob")
-    assert set(refused.value.fields) == {"shared"}
+        await world.actions.share(ANN, KEY, {Role.OWN: "user:eve", Role.VIEW: "bob"})
+    assert set(refused.value.fields) == {"view"}
+    many = {role: ",".join(f"user:u{n}" for n in range(8)) for role in Role}
+    with pytest.raises(InvalidInput, match="at most 20"):
+        await world.actions.share(ANN, KEY, many)
+    assert not [name for name in world.cluster.labels[KEY, 1] if name.startswith(SHARED_WITH)]
+
+
+async def test_each_role_may_do_its_part_and_an_owner_takes_it_back(world: World) -> None:
+    """Also of somebody who is named twice: by themselves, and by a group."""
+    await world.launched()
+    ola, vic = Identity("ola"), Identity("vic", ("team",))
+    asked = {Role.OWN: "user:ola", Role.OPERATE: "user:vic", Role.VIEW: "group:team"}
+    await world.ended(await world.actions.share(ANN, KEY, asked))
+    await world.ended(await world.actions.scale(vic, KEY, ScaleRequest(replicas=2)))
+    with pytest.raises(Forbidden, match="Only owners and administrators"):
+        await world.actions.share(vic, KEY, {})
+    await world.ended(await world.actions.share(ola, KEY, asked | {Role.OPERATE: ""}))
+    assert await world.actions.values(vic, KEY), "by the group, which may view it"
+    with pytest.raises(Forbidden, match="to look at only"):
+        await world.actions.scale(vic, KEY, ScaleRequest(replicas=3))
+    await world.ended(await world.actions.share(ANN, KEY, {Role.OWN: "user:ola"}))
+    with pytest.raises(Forbidden):
+        await world.actions.values(vic, KEY)
+    await world.ended(await world.actions.scale(ola, KEY, ScaleRequest(replicas=3)))
 
 
 async def test_going_back_to_before_there_were_labels_keeps_the_owner(world: World) -> None:

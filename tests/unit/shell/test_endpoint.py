@@ -18,9 +18,9 @@ from starlette.websockets import WebSocketDisconnect
 from portal.domain.audit import Outcome
 from portal.domain.exec import Ended
 from portal.domain.identity import Identity
+from portal.domain.limits import LIMITS
 from portal.shell.browser import LONGEST_INPUT, size_of
 from portal.shell.endpoint import (
-    MOST_OF_ONE,
     PATH,
     SHELLS,
     Shells,
@@ -400,12 +400,12 @@ def test_the_shells_process_id_is_not_shown_however_it_arrives() -> None:
 def test_one_person_has_a_few_and_a_stop_ends_all() -> None:
     server = Server(FakeExec(bash=echoing))
     with TestClient(server.app) as client:
-        sockets = [client.websocket_connect(f"{PATH}?{QUERY}") for _ in range(MOST_OF_ONE)]
+        sockets = [client.websocket_connect(f"{PATH}?{QUERY}") for _ in range(LIMITS.shells.most)]
         for each in sockets:
             each.__enter__()
             each.receive_json()
         with client.websocket_connect(f"{PATH}?{QUERY}") as socket:
-            assert "Too many shells" in goodbye(socket)[0]
+            assert "You have 5 shells open" in goodbye(socket)[0]
         assert client.portal is not None
         client.portal.call(server.shells.close)
         for each in sockets:

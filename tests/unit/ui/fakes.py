@@ -21,6 +21,7 @@ from portal.domain.launch import LaunchSpec
 from portal.domain.namespaces import NamespaceRules
 from portal.domain.objects import ReleaseStatus
 from portal.domain.operations import Operation, OperationPhase, Verb
+from portal.domain.owners import Role
 from portal.domain.permissions import UNLIMITED, Permission, Scope
 from portal.domain.proposals import Proposal, Removal, VolumeClaim
 from portal.domain.release import ReleaseRevision
@@ -295,8 +296,8 @@ class FakeActions(Actions):
     def overwrite_problem(self, identity: Identity, key: Key) -> str:
         return ""
 
-    async def share(self, identity: Identity, key: Key, text: str) -> Operation:
-        self.calls.append(("share", identity, key, text))
+    async def share(self, identity: Identity, key: Key, asked: Mapping[Role, str]) -> Operation:
+        self.calls.append(("share", identity, key, asked))
         return self._operation(key, SHARE)
 
     def known_values(self, identity: Identity, key: Key) -> Mapping[str, object] | None:

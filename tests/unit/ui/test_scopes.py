@@ -353,7 +353,7 @@ async def test_sharing_reaches_those_who_look_already(site: Site) -> None:
     assert NOTES in await seen_by(subscription)
     site.release(KEY, ANNS)
     seen = await seen_by(subscription)
-    assert "Only users who may change the app see them." in seen
+    assert "Only its owners and those it is shared with see them." in seen
     assert NOTES not in seen
 
 
@@ -367,7 +367,7 @@ async def test_an_owner_who_is_known_only_when_the_body_is_read(site: Site) -> N
     site.hub.start()
     subscription = site.hub.subscribe(ANN)
     site.hub.watch(subscription, app_topic(old))
-    assert "Only users who may change the app see them." in await seen_by(subscription)
+    assert "Only its owners and those it is shared with see them." in await seen_by(subscription)
     annotations = {"commonAnnotations": {"dash-portal.io/launched-by": "ann"}}
     site.store.put_detail(ReleaseRevision(old, 1, chart="x", values=annotations, notes=NOTES))
     assert NOTES in await seen_by(subscription)

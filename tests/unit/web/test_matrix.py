@@ -35,7 +35,7 @@ from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.objects import Kind, ReleaseStatus
 from portal.domain.operations import Operation, OperationPhase
-from portal.domain.owners import Owners, label_of
+from portal.domain.owners import Owners, Role, label_of
 from portal.domain.release import ReleaseRecord, ReleaseRevision
 from portal.domain.reviews import ResourceAttributes
 from portal.live.endpoint import FRAME_PATH
@@ -353,7 +353,8 @@ def value_for(key: Key) -> Any:
         (ids.CHART_NAMESPACE, "value"): key.namespace,
         (ids.CHART_YAML, "value"): "",
         (ids.CHART_BASIS, "data"): "",
-        (ids.SHARE_WITH, "value"): "user:ann",
+        **{(ids.share_with(role), "value"): "user:ann" for role in Role},
+        (ids.LINK_LASTS, "value"): "1 hour",
         (ids.PLAIN_NAME, "data"): "restart",
         (ids.VERSION_PLAN, "data"): None,
         (ids.LAUNCH_IMAGE_FOUND, "data"): None,

@@ -20,6 +20,7 @@
   let asked = 0; // when a single frame was requested
   let leaving = false;
   let began = 0; // when the present attempt to connect did
+  let refused = ""; // why the portal has taken no connection
   let hiddenAt = document.hidden ? Date.now() : null;
   let resting = false;
 
@@ -95,6 +96,8 @@
   }
 
   function take(frame) {
+    if (frame.refused || refused) refuse(frame.refused ?? "");
+    if (refused) return; // and closes it
     attempts = 0; // not when it opens: it may be accepted and closed repeatedly
     lostAt = null;
     heard = Date.now();
@@ -136,15 +139,32 @@
     if (!dot) return;
     const ago = Math.round((Date.now() - heard) / 1000);
     const state = live ? "live" : lostAt ? "lost" : "connecting";
-    const text = { live: "live", connecting: "connecting", lost: "reconnecting" }[state];
+    const texts = { live: "live", connecting: "connecting", lost: refused ? "too many" : "reconnecting" };
+    const text = texts[state];
     if (dot.dataset.state !== state) dot.dataset.state = state;
     if (dot.textContent !== text) dot.textContent = text;
     dot.title =
       state === "live"
         ? "Connected: the page is updated as the cluster changes"
-        : `Connection lost; the data is from ${ago} s ago`;
+        : refused || `Connection lost; the data is from ${ago} s ago`;
     if (state === "lost") dot.dataset.ago = `data from ${ago} s ago`;
     else delete dot.dataset.ago;
+  }
+
+  /* Says on the page why it is not live, or no longer. */
+  function refuse(why) {
+    refused = why;
+    let place = document.getElementById("live-refused");
+    if (!place) {
+      place = document.createElement("div");
+      place.id = "live-refused";
+      place.className = "notice severity-warn";
+      place.setAttribute("role", "status");
+      document.body.append(place);
+    }
+    place.hidden = !why;
+    const text = why && `This page is not live. ${why}`;
+    if (place.textContent !== text) place.textContent = text;
   }
 
   /* Requests a single frame while there is no connection. */

@@ -268,6 +268,8 @@
     }
 
     take(message) {
+      this.later = message.later;
+      if (this.later) return; // and closes it
       this.heard = Date.now();
       this.live = true;
       this.attempts = 0;
@@ -573,7 +575,7 @@
       const following = present.filter(({ state }) => state === "following").length;
       const parts = [];
       if (this.why) parts.push(this.why);
-      else if (!this.live) parts.push(this.attempts ? "Connection lost: trying again …" : "Connecting …");
+      else if (!this.live) parts.push(this.later ? `${this.later} Trying again …` : this.attempts ? "Connection lost: trying again …" : "Connecting …");
       else if (this.view.previous) parts.push(`Previous run of ${amount(present.length, "container")}`);
       else parts.push(present.length ? `Following ${following === present.length ? "" : `${following} of `}${amount(present.length, "container")}` : "No container runs");
       if (this.left) parts.push(`${amount(this.left, "more container")} left out: choose a pod`);
@@ -595,7 +597,7 @@
 
     nothing() {
       if (this.why) return "";
-      if (!this.live) return "Connecting …";
+      if (!this.live) return this.later ? "" : "Connecting …";
       if (this.lines.length) return "No line matches. Change the level or the search.";
       if (!this.present?.length) return this.view.previous ? "No container was restarted, so there is no previous run." : "This app has no pods whose log could be read.";
       return "No lines yet.";

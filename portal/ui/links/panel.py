@@ -1,0 +1,179 @@
+"""The panel of read-only links on an app's page: making them, and those that there are."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import dash_bootstrap_components as dbc
+from dash import ALL, Input, Output, State, ctx, no_update
+
+from portal.domain.errors import InvalidInput, NotFound
+from portal.domain.keys import Key
+from portal.links.links import LASTS, Links
+from portal.links.token import Link
+from portal.ui import html, ids
+from portal.ui.accepts import AppKey
+from portal.ui.callbacks import Callbacks
+from portal.ui.components.basics import Node, button, icon, local_times, wildcards
+from portal.ui.components.sliders import field, message
+from portal.ui.context import UiContext
+from portal.ui.refusals import refusal
+
+PATH = "/shared"
+"""The page that a link opens; its token stands behind the ``#``."""
+
+NONE = "There are no links."
+
+
+def links_panel() -> html.Div:
+    """The form for a link, and the list of those that there are."""
+    return html.Div(
+        [
+            html.H3("Read-only links", className="sub-title"),
+            html.P(
+                "Whoever has a link sees the app's state, without a sign-in, until it expires or "
+                "is revoked: no values, logs, objects or history.",
+                className="words quiet-text",
+            ),
+            field(
+                ids.LINK_LASTS,
+                "Valid for",
+                dbc.Select(
+                    id=ids.LINK_LASTS,
+                    options=[{"label": each, "value": each} for each in LASTS],
+                    value=next(iter(LASTS)),
+                ),
+                note_id=ids.LINK_NOTE,
+            ),
+            html.Div(
+                [
+                    button(
+                        "Make a link",
+                        ids.LINK_MAKE,
+                        color="secondary",
+                        outline=True,
+                        icon_name="link",
+                    ),
+                    button("Show the links", ids.LINKS_SHOW, color="secondary", outline=True),
+                ],
+                className="button-row",
+            ),
+            html.Div(id=ids.LINK_MADE, role="status"),
+            html.Div(id=ids.LINKS_LIST),
+        ]
+    )
+
+
+def made(token: str) -> list[Node]:
+    """A link that was just made; it is not shown again."""
+    path = f"{PATH}#{token}"
+    return [
+        html.P("The link is shown this once. Whoever has it can open it.", className="words"),
+        html.Div(
+            [
+                html.Button(
+                    [icon("link"), html.Span("Copy link", className="copy-word")],
+                    type="button",
+                    className="btn btn-sm btn-primary",
+                    **wildcards({"data-copy-link": path, "data-testid": "made-link"}),
+                ),
+                html.A(
+                    "Open it",
+                    href=path,
+                    target="_blank",
+                    rel="noopener noreferrer",
+                    className="btn btn-sm btn-outline-secondary",
+                ),
+            ],
+            className="button-row",
+        ),
+    ]
+
+
+def listed(links: list[Link]) -> Node:
+    """The links that have not expired, each with a button that ends it."""
+    if not links:
+        return html.P(NONE, className="words quiet-text")
+    return html.Ul([_line(each) for each in links], className="links")
+
+
+def _line(link: Link) -> html.Li:
+    expires = datetime.fromtimestamp(link.expires, UTC)
+    until = f"{expires:%H:%M} UTC on {expires.day} {expires:%B}"  # as the browser makes it local
+    return html.Li(
+        [
+            html.Span(local_times(f"{link.id[:6]}, by {link.issuer.user}, until {until}")),
+            html.Button(
+                [icon("close"), html.Span("Revoke")],
+                id=ids.link_revoke(link.id),
+                type="button",
+                className="btn btn-sm btn-outline-secondary",
+                **wildcards({"aria-label": f"Revoke the link {link.id[:6]}"}),
+            ),
+        ],
+        **wildcards({"data-testid": "link"}),
+    )
+
+
+def register(app: Callbacks, context: UiContext) -> None:
+    """Add the panel's callbacks."""
+
+    @app.callback(
+        Output(ids.LINK_MADE, "children"),
+        Output(ids.LINK_NOTE, "children"),
+        Output(ids.LINKS_LIST, "children"),
+        Input(ids.LINK_MAKE, "n_clicks"),
+        State(ids.LINK_LASTS, "value"),
+        State(ids.APP_KEY, "data"),
+        prevent_initial_call=True,
+    )
+    async def make(clicks: int | None, lasts: str | None, key: AppKey) -> tuple[Node, Node, Node]:
+        if not clicks:
+            return no_update, no_update, no_update
+        try:
+            identity, release = context.identity(), Key(*key)
+            token = await _links(context).make(identity, release, lasts or "")
+            return made(token), None, listed(await _links(context).listed(identity, release))
+        except InvalidInput as error:
+            return None, message(error.fields, {}, "lasts"), no_update
+        except Exception as error:
+            return refusal(error), None, no_update
+
+    @app.callback(
+        Output(ids.LINKS_LIST, "children", allow_duplicate=True),
+        Input(ids.LINKS_SHOW, "n_clicks"),
+        State(ids.APP_KEY, "data"),
+        prevent_initial_call=True,
+    )
+    async def show(clicks: int | None, key: AppKey) -> Node:
+        if not clicks:
+            return no_update
+        try:
+            return listed(await _links(context).listed(context.identity(), Key(*key)))
+        except Exception as error:
+            return refusal(error)
+
+    @app.callback(
+        Output(ids.LINKS_LIST, "children", allow_duplicate=True),
+        Input({"type": ids.LINK_REVOKE, "link": ALL}, "n_clicks"),
+        State(ids.APP_KEY, "data"),
+        prevent_initial_call=True,
+    )
+    async def revoke(clicks: list[int | None], key: AppKey) -> Node:
+        pressed = cast("object", ctx.triggered_id)
+        if not any(clicks) or not isinstance(pressed, dict):
+            return no_update
+        link = str(cast("dict[str, Any]", pressed).get("link", ""))
+        try:
+            identity, release = context.identity(), Key(*key)
+            await _links(context).revoke(identity, release, link)
+            return listed(await _links(context).listed(identity, release))
+        except Exception as error:
+            return refusal(error)
+
+
+def _links(context: UiContext) -> Links:
+    if context.links is None:
+        raise NotFound("Links are switched off in this portal.")
+    return context.links
