@@ -96,11 +96,15 @@ class Figures(Struct, frozen=True):
 
 
 class Replayed(Struct, frozen=True):
-    """A curve of replicas over the times of a record, and its figures."""
+    """A curve of replicas over the times of a record, and its figures.
+
+    ``ready`` are the pods that are ready at each time, () of what was recorded.
+    """
 
     times: tuple[int, ...]
     replicas: tuple[int, ...]
     figures: Figures
+    ready: tuple[int, ...] = ()
 
 
 def record_of(samples: Iterable[Recorded], since: float = 0.0) -> tuple[Moment, ...]:
@@ -196,15 +200,23 @@ def recorded(record: Sequence[Moment], spec: Spec, settings: Settings) -> Replay
     return Replayed(tuple(times), tuple(replicas), found.figures(replicas))
 
 
-def replayed(record: Sequence[Moment], spec: Spec, settings: Settings, startup: float) -> Replayed:
+def replayed(
+    record: Sequence[Moment],
+    spec: Spec,
+    settings: Settings,
+    startup: float,
+    most: float | None = None,
+) -> Replayed:
     """Return what an autoscaler with this spec would have done with the recorded load.
 
-    ``startup`` is the time in seconds until a new pod is ready.
+    ``startup`` is the time in seconds until a new pod is ready, ``most`` the cores that a pod can
+    use, None if that is not known.
     """
     pods = _Pods(settings, startup)
     found = _Sum(spec, settings)
     times: list[int] = []
     replicas: list[int] = []
+    able: list[int] = []
     history, desired = History(), 0
     known: Conditions = {}
     wanted = 0
@@ -213,7 +225,7 @@ def replayed(record: Sequence[Moment], spec: Spec, settings: Settings, startup: 
             wanted = desired = max(1, moment.desired)
             pods.begin(wanted)
         pods.follow(wanted, at)
-        answers = [_answer(each, moment, pods, at) for each in spec.metrics]
+        answers = [_answer(each, moment, pods, at, most) for each in spec.metrics]
         state = State(
             at, spec, Scale(wanted, len(pods.all)), pods.all, answers, history, known, desired
         )
@@ -222,8 +234,9 @@ def replayed(record: Sequence[Moment], spec: Spec, settings: Settings, startup: 
         wanted = decision.replicas
         times.append(int(at))
         replicas.append(wanted)
+        able.append(pods.ready)
         found.add(moment, wanted, pods.ready)
-    return Replayed(tuple(times), tuple(replicas), found.figures(replicas))
+    return Replayed(tuple(times), tuple(replicas), found.figures(replicas), tuple(able))
 
 
 class _Pods:
@@ -285,12 +298,15 @@ class _Pods:
         self.ready = len(self.names)
 
 
-def _answer(metric: Metric, moment: Moment, pods: _Pods, at: float) -> Answer:
+def _answer(metric: Metric, moment: Moment, pods: _Pods, at: float, most: float | None) -> Answer:
     """Return the samples of a metric: the load is shared by the pods that are ready."""
     load = moment.cpu if metric.name == "cpu" else moment.memory
     if load is None or not pods.ready:
         return None
-    share = Sample(round(load * 1000 / pods.ready), at, SYNC)
+    used = load / pods.ready
+    if most is not None and metric.name == "cpu":
+        used = min(used, most)
+    share = Sample(round(used * 1000), at, SYNC)
     return dict.fromkeys(pods.names, share)
 
 
