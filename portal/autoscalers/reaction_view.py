@@ -191,7 +191,10 @@ def _view(source: _Source) -> ReactionView:
         return ReactionView("No new pod of a scale-up is known yet.", scale_ups=views)
     usual, worst = _amounts(way for _, way in ways)
     bars = _bars(usual, worst, ways)
-    totals = sorted(total for _, way in ways if (total := way.total) is not None)
+    # Where the load is known to have risen, other ways do not begin with it.
+    risen = [each for each in shown if each.crossed is not None] or shown
+    lengths = (way_of(each, pod).total for each in risen for pod in each.pods)
+    totals = sorted(total for total in lengths if total is not None)
     blamed = _blamed(usual, worst)
     return ReactionView(
         _sentence(shown, totals),
