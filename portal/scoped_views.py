@@ -188,6 +188,9 @@ class ScopedViews:
         """
         snapshot, scope = self._store.snapshot, self.scope(app_topic(key), identity)
         state = snapshot.app(key) if scope.may(Permission.SEE) else nothing(key)
+        measured = None
+        if self._load_tests is not None and scope.may(Permission.UPGRADE):
+            measured = self._load_tests(state)
         return await in_thread(
             advice_view,
             state,
@@ -197,6 +200,7 @@ class ScopedViews:
             manifest=manifest,
             chart=CHART,
             prices=self._prices,
+            load_tests=measured,
         )
 
     def launch_findings(self, identity: Identity, spec: LaunchSpec) -> dict[str, str]:

@@ -27,6 +27,7 @@ from portal.auth.policy import Policy
 from portal.auth.transport import Transport
 from portal.authentication import authentication
 from portal.autoscalers.followers import Followers
+from portal.autoscalers.load_forecast import expected
 from portal.autoscalers.readings import Readings
 from portal.catalog.catalog import Catalog
 from portal.catalog.dash_app import ExposureSettings
@@ -58,7 +59,7 @@ from portal.domain.errors import Forbidden, PortalError
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.limits import Limits
-from portal.domain.load_tests import LoadTestLimits
+from portal.domain.load_tests import Expected, LoadTestLimits, LoadTestPlan, PodThroughput
 from portal.domain.objects import Pod
 from portal.domain.operations import STOP_GRACE, STOP_PATIENCE, Operation
 from portal.domain.permissions import Permission
@@ -109,6 +110,7 @@ from portal.shell.place import Places
 from portal.shell.settings import ShellSettings
 from portal.shell.top import Tops
 from portal.state.load_tests import ready_pods
+from portal.state.model import AppState
 from portal.state.store import Store
 from portal.ui.audit.export import PATH as EXPORT_PATH
 from portal.ui.audit.export import export_endpoint
@@ -164,6 +166,8 @@ class WebApp:
         self._load_tests = LoadTestReader(
             PodLogs(sync.client), self._changed, lambda key: ready_pods(store.snapshot.app(key))
         )
+        followers = Followers(store)
+        stack.callback(followers.close)
         self._actions = _actions(
             settings,
             sync,
@@ -173,6 +177,7 @@ class WebApp:
             self._ended,
             trail,
             self._load_tests,
+            followers,
         )
         self._catalog = catalog = _catalog(settings, stack, store)
         images = _images(settings, stack, sync, rights)
@@ -210,8 +215,6 @@ class WebApp:
             limit=limits.shells,
         )
         self._logs, self._download, self._last_lines = _logs(sync, secrets, self._changed, limits)
-        followers = Followers(store)
-        stack.callback(followers.close)
         self._views = views = ScopedViews(
             store,
             rights,
@@ -653,7 +656,14 @@ def _actions(
     ended: Callable[[Operation], None],
     trail: Trail,
     measurements: LoadTestReader,
+    followers: Followers,
 ) -> Actions:
+    def forecast(
+        state: AppState, plan: LoadTestPlan, one_pod: PodThroughput | None
+    ) -> Expected | None:
+        measured = measurements.measured(state)
+        return expected(state, followers.of(state.key), measured, plan, one_pod)
+
     client = sync.client
     storage = HelmStorage(client, sync.store.storage_namespace)
     operations = Operations(
@@ -702,6 +712,7 @@ def _actions(
             ),
             measurements.throughput,
             utc_now,
+            forecast=forecast,
             on=bool(settings.load_test_image),
         ),
         apps=settings.limits().apps,

@@ -24,10 +24,10 @@ from portal.state.model import AppState
 from portal.state.timeline import Entry, EntryKind
 from portal.state.workloads import target_pods
 
-KEPT = 12
+KEPT = 8
 """The newest scale-ups of an autoscaler that are kept."""
 
-MOST_PODS = 30
+MOST_PODS = 20
 """The most new pods of a scale-up that are followed."""
 
 ENDS = 1800.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -30,6 +31,9 @@ LONG = 0.2
 
 SLOW = 30.0
 """The seconds of the slowest pod from which on a step gets remedies, too."""
+
+SHOWN_PODS = 6
+"""The slowest new pods of a scale-up, which are shown."""
 
 BLAMED = 3
 """The most steps that get remedies."""
@@ -152,8 +156,32 @@ NOTHING = ReactionView(
 )
 
 
+class _Source:
+    """Scale-ups and load tests; equal for the same ones, which costs next to nothing."""
+
+    def __init__(self, scale_ups: Sequence[ScaleUp], tests: Sequence[LoadTest]) -> None:
+        self.scale_ups, self.tests = scale_ups, tests
+
+    def __hash__(self) -> int:
+        return hash((id(self.scale_ups), len(self.tests)))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _Source):
+            return False
+        return self.scale_ups is other.scale_ups and self.tests == other.tests
+
+
 def reaction_view(scale_ups: Sequence[ScaleUp], tests: Sequence[LoadTest] = ()) -> ReactionView:
-    """Return the reaction by the newest scale-ups, oldest first; ``tests`` are load tests."""
+    """Return the reaction by the newest scale-ups, oldest first; ``tests`` are load tests.
+
+    It is kept for the next call: most changes of an app are not about them.
+    """
+    return _view(_Source(scale_ups, tests))
+
+
+@lru_cache(64)
+def _view(source: _Source) -> ReactionView:
+    scale_ups, tests = source.scale_ups, source.tests
     shown = [each for each in scale_ups if each.pods or each.rollout or not each.over]
     if not shown:
         return NOTHING
@@ -163,7 +191,10 @@ def reaction_view(scale_ups: Sequence[ScaleUp], tests: Sequence[LoadTest] = ()) 
         return ReactionView("No new pod of a scale-up is known yet.", scale_ups=views)
     usual, worst = _amounts(way for _, way in ways)
     bars = _bars(usual, worst, ways)
-    totals = sorted(total for _, way in ways if (total := way.total) is not None)
+    # Where the load is known to have risen, other ways do not begin with it.
+    risen = [each for each in shown if each.crossed is not None] or shown
+    lengths = (way_of(each, pod).total for each in risen for pod in each.pods)
+    totals = sorted(total for total in lengths if total is not None)
     blamed = _blamed(usual, worst)
     return ReactionView(
         _sentence(shown, totals),
@@ -300,7 +331,8 @@ def _blame(
 def _scale_up(one: ScaleUp, tests: Sequence[LoadTest]) -> ScaleUpView:
     ways = [(pod, way_of(one, pod)) for pod in one.pods]
     names = [name for name in STEPS if any(_has(way, name) for _, way in ways)]
-    slowest = max(ways, key=lambda each: _length(each[1]), default=None)
+    slow = sorted(ways, key=lambda each: _length(each[1]), reverse=True)
+    slowest = slow[0] if slow else None
     bars: tuple[StepBar, ...] = ()
     if slowest is not None:
         amounts = _amounts([slowest[1]])[0]
@@ -313,7 +345,7 @@ def _scale_up(one: ScaleUp, tests: Sequence[LoadTest]) -> ScaleUpView:
         _summary(one, ways),
         bars,
         tuple(_HEADS[name] for name in names),
-        tuple(_pod(pod, way, names) for pod, way in ways),
+        tuple(_pod(pod, way, names) for pod, way in slow[:SHOWN_PODS]),
         tuple(_own_notes(one, tests)),
     )
 
@@ -353,6 +385,8 @@ def _own_notes(one: ScaleUp, tests: Sequence[LoadTest]) -> Iterator[str]:
             yield f"A load test was running; it had begun {after} before the decision."
     if one.more:
         yield f"{count(one.more, 'more new pod')} not followed here."
+    if len(one.pods) > SHOWN_PODS:
+        yield f"Shown are the {SHOWN_PODS} slowest of {len(one.pods)} pods."
     if one.over and one.before is not None and not one.rollout:
         missing = one.added - len(one.pods) - one.more
         if missing > 0:

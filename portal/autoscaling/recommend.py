@@ -46,6 +46,9 @@ two syncs, at most."""
 
 HALF_HOUR = 1800.0
 
+BREAKS = 0.8
+"""The part of the use at which a pod breaks that a target may be: the rest is time to start."""
+
 WORSE = 0.01
 """The part of the recorded time by which the time over the request may rise."""
 
@@ -61,6 +64,30 @@ class Confidence(StrEnum):
     LOW = "low"
     MEDIUM = "medium"
     HIGH = "high"
+
+
+class Capacity(Struct, frozen=True):
+    """The throughput of one pod, as a load test has measured it at ``at`` (Unix seconds).
+
+    ``rate`` is in requests a second, ``p95`` in milliseconds, ``cores`` are the most that a pod
+    was measured to use then; None if that is not known. ``at_least``: it never broke. ``changed``:
+    the app was changed since. ``agree`` are the load tests that came to about the same.
+    """
+
+    rate: float
+    p95: float
+    at: float
+    cores: float | None = None
+    at_least: bool = False
+    changed: bool = False
+    agree: int = 1
+
+    @property
+    def confidence(self) -> Confidence:
+        """The confidence in it."""
+        if self.at_least or self.changed:
+            return Confidence.LOW
+        return Confidence.MEDIUM if self.agree < 2 else Confidence.HIGH
 
 
 class Recommendation(Struct, frozen=True):
@@ -120,24 +147,28 @@ class Advice(Struct, frozen=True):
     dropped: tuple[str, ...] = ()
 
 
-def recommend(setup: Setup | None, amounts: Setup, observed: Observed) -> Advice:
+def recommend(
+    setup: Setup | None, amounts: Setup, observed: Observed, capacity: Capacity | None = None
+) -> Advice:
     """Return what to change.
 
     ``setup`` is the autoscaler's, None without one; ``amounts`` has the pods' requests, limits
-    and use either way.
+    and use either way. ``capacity`` is the throughput of one pod, None if it was not measured.
     """
     confidence = _confidence(amounts, observed)
-    if confidence is Confidence.NONE:
-        return Advice(confidence)
     plan = _plan(setup, observed) if setup else None
+    reachable = _reachable(plan, capacity)
+    if confidence is Confidence.NONE:
+        return Advice(confidence, tuple(reachable))
     found = [
         *_memory(amounts, observed, autoscaled=setup is not None and "memory" in setup.targets),
         *_cpu_limit(amounts),
     ]
     if setup is None:
         return Advice(confidence, (*_cpu(amounts, None), *found))
-    if plan is None:
-        return Advice(confidence, tuple(found))
+    if plan is None or reachable:
+        # Of another target the recorded load tells nothing as long as pods break below this one.
+        return Advice(confidence, (*reachable, *found))
     kept, before, after, dropped = _best(plan, _candidates(plan, amounts, observed), observed)
     return Advice(confidence, (*kept, *found), before, after, dropped)
 
@@ -179,6 +210,24 @@ def _plan(setup: Setup, observed: Observed) -> Plan | None:
         setup.window,
         start_up,
     )
+
+
+def _reachable(plan: Plan | None, capacity: Capacity | None) -> list[Recommendation]:
+    """Return a lower target if a pod breaks at less use than the present one: no pod is added."""
+    if plan is None or capacity is None or not capacity.cores:
+        return []
+    if capacity.at_least or capacity.changed:
+        return []
+    share = 100 * capacity.cores / plan.request
+    value = max(int(BREAKS * share // TARGET_STEP * TARGET_STEP), TARGET_STEP)
+    if share > plan.target * (1 + FLAGS.tolerance) or value >= plan.target:
+        return []
+    evidence = (
+        f"In a load test a pod broke above {capacity.rate:.1f} requests/s while it used "
+        f"{quantity('cpu', capacity.cores)}, {share:.0f} % of its request: a target of "
+        f"{plan.target:g} % is not exceeded before, so no pod is added."
+    )
+    return [Recommendation("target_cpu", plan.target, value, evidence)]
 
 
 def _far(now: float | None, value: float) -> bool:

@@ -59,12 +59,14 @@ class PodModel(Struct, frozen=True):
     """The pods of a simulation, which are all alike.
 
     ``cpu`` and ``memory`` are the requests of one, in cores and bytes, 0 for none. ``start_up`` are
-    the seconds until a new pod is ready.
+    the seconds until a new pod is ready, ``most`` the cores that one can use, None if that is not
+    known.
     """
 
     cpu: float = 0.0
     memory: float = 0.0
     start_up: float = 30.0
+    most: float | None = None
 
     def request(self, resource: str) -> float:
         """Return the request of "cpu" or "memory"."""
@@ -120,7 +122,7 @@ def simulate(
     known: Conditions = {}
     for at, load in syncs(record):
         made.follow(wanted, at)
-        answers = [_answer(each, load, made, at) for each in spec.metrics]
+        answers = [_answer(each, load, made, at, pods.most) for each in spec.metrics]
         scale = Scale(wanted, len(made.all))
         decision = decide(State(at, spec, scale, made.all, answers, history, known, desired, flags))
         history, known, desired = decision.history, decision.conditions, decision.desired
@@ -174,13 +176,16 @@ class _Pods:
         self.ready = len(self.names)
 
 
-def _answer(metric: Metric, load: Load, pods: _Pods, at: float) -> Answer:
+def _answer(metric: Metric, load: Load, pods: _Pods, at: float, most: float | None) -> Answer:
     """Return the samples of a metric: the load is shared by the pods that are ready."""
     used = load.of(metric.name)
     if used is None or not pods.ready:
         return None
-    share = Sample(round(used * 1000 / pods.ready), at, FLAGS.sync_period)
-    return dict.fromkeys(pods.names, share)
+    share = used / pods.ready
+    if most is not None and metric.name == "cpu":
+        share = min(share, most)
+    sample = Sample(round(share * 1000), at, FLAGS.sync_period)
+    return dict.fromkeys(pods.names, sample)
 
 
 def limits_of(spec: Spec, pods: PodModel, flags: Flags = FLAGS) -> dict[str, float]:

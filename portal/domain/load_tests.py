@@ -185,10 +185,15 @@ def read_second(line: bytes) -> Second | None:
 
 
 class PodThroughput(Struct, frozen=True):
-    """The requests a second that one pod answers well; ``at_least`` if it never broke."""
+    """The requests a second that one pod answers well; ``at_least`` if it never broke.
+
+    ``p95`` is the latency in milliseconds then, and ``at`` the time, None if it is not known.
+    """
 
     rate: float
     at_least: bool
+    p95: float = 0.0
+    at: datetime | None = None
 
 
 def pod_throughput(plan: LoadTestPlan, measured: Measured) -> PodThroughput | None:
@@ -200,15 +205,30 @@ def pod_throughput(plan: LoadTestPlan, measured: Measured) -> PodThroughput | No
     if plan.shape is not Shape.CLIMB or summary is None or summary.stopped == "asked":
         return None
     rates = [
-        each.throughput / ready
+        (each.throughput / ready, each)
         for each in measured.seconds
         if (ready := each.ready or plan.ready)
         and each.p95 <= BROKEN_P95
         and 1 - each.success <= BROKEN_SHARE
     ]
-    if not any(rates):
+    rate, best = max(rates, key=lambda each: each[0], default=(0.0, None))
+    if best is None or not rate:
         return None
-    return PodThroughput(max(rates), summary.stopped not in {"latency", "errors"})
+    at_least = summary.stopped not in {"latency", "errors"}
+    return PodThroughput(rate, at_least, best.p95, best.at)
+
+
+class Expected(Struct, frozen=True):
+    """The replicas that an autoscaler is expected to come to in a load test, by a replay.
+
+    ``ready`` are the most that are ready before its end, ``first`` the seconds until the first
+    change, None without one; ``cost`` is the CPU of a request in core-seconds.
+    """
+
+    replicas: int
+    ready: int
+    first: int | None
+    cost: float
 
 
 def replicas_for(rate: float, pod: PodThroughput) -> int:

@@ -17,6 +17,7 @@ from portal.domain.errors import Conflict, NotFound
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.load_tests import (
+    Expected,
     LoadTestLimits,
     LoadTestPlan,
     PodThroughput,
@@ -89,20 +90,27 @@ class LoadTestForecast(Struct, frozen=True):
     """A load test before it runs: its plan, and what it is going to need.
 
     ``throughput`` is that of one pod from an earlier climb, None without one. ``needed`` are the
-    pods for the highest rate; the plan's ``expected`` are those that there will be.
+    pods for the highest rate; the plan's ``expected`` are those that there will be. ``replayed``
+    is what the app's autoscaler is expected to do, None if that could not be replayed.
     """
 
     plan: LoadTestPlan | None
     problems: dict[str, str]
     throughput: PodThroughput | None = None
     needed: int | None = None
+    replayed: Expected | None = None
+
+
+Forecast = Callable[[AppState, LoadTestPlan, PodThroughput | None], Expected | None]
+"""A function that replays an autoscaler under the load of a plan."""
 
 
 class LoadTests(Action):
     """Load tests of apps, within ``limits``.
 
-    ``throughput`` returns what is known of one pod's from earlier load tests. If not ``on`` none
-    may begin; those that were begun before are finished all the same.
+    ``throughput`` returns what is known of one pod's from earlier load tests, and ``forecast`` what
+    the autoscaler is expected to do. If not ``on`` none may begin; those that were begun before
+    are finished all the same.
     """
 
     verb = LOAD_TEST
@@ -117,8 +125,10 @@ class LoadTests(Action):
         throughput: Callable[[AppState], PodThroughput | None],
         clock: Callable[[], datetime],
         *,
+        forecast: Forecast = lambda state, plan, one_pod: None,
         on: bool = True,
     ) -> None:
+        self._forecast = forecast
         self.on = on
         """True if load tests may begin."""
         self._store = store
@@ -167,7 +177,10 @@ class LoadTests(Action):
             ready=ready_pods(state),
             expected=None if needed is None else _within(needed, state),
         )
-        return LoadTestForecast(plan, {}, one_pod, needed)
+        replayed = self._forecast(state, plan, one_pod) if shape is not Shape.CLIMB else None
+        if replayed is not None:
+            plan = replace(plan, expected=replayed.ready)
+        return LoadTestForecast(plan, {}, one_pod, needed, replayed)
 
     def plan(
         self, identity: Identity, key: Key, asked: LoadTestRequest, preconditions: Preconditions

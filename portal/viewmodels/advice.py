@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from msgspec import Struct
 
 from portal.autoscaling.cost import Prices
 from portal.autoscaling.lint import Finding, Level, Setup, lint, quantity
-from portal.autoscaling.recommend import Confidence, Recommendation, recommend
+from portal.autoscaling.recommend import Capacity, Confidence, Recommendation, recommend
 from portal.autoscaling.simulation import Figures
 from portal.domain.errors import PortalError
 from portal.domain.keys import Key
 from portal.domain.launch import LaunchSpec
+from portal.domain.load_tests import Measured
 from portal.domain.manifests import objects
 from portal.domain.objects import Hpa, Node, Quota
 from portal.domain.replica_ownership import replica_ownership, workload_name
 from portal.state.model import AppState, WatchHealth
 from portal.state.workloads import endless
+from portal.viewmodels.capacity import capacity, capacity_words
 from portal.viewmodels.cost import actual_words, requests_of
 from portal.viewmodels.model import Notice, Severity
 from portal.viewmodels.setup import amounts, live_setup, observed, planned_setup
@@ -48,12 +50,14 @@ class RecommendationsView(Struct, frozen=True):
 
     ``replayed`` says what the recorded load would have been like with it, "" if the autoscaler is
     left as it is. ``use`` are the parameters of a link to the form with all of it filled in.
+    ``throughput`` is what a load test has measured of one pod, "" if none has.
     """
 
     about: str
     rows: tuple[RecommendationView, ...] = ()
     replayed: str = ""
     use: Mapping[str, str] = {}
+    throughput: str = ""
 
 
 class AdviceView(Struct, frozen=True):
@@ -75,11 +79,13 @@ def advice_view(
     manifest: str = "",
     chart: str = "",
     prices: Prices = Prices(),  # noqa: B008
+    load_tests: Mapping[str, Measured] | None = None,
 ) -> AdviceView:
     """Return the advice on an app.
 
     ``manifest`` is that of its newest revision, "" where the viewer may not read it. ``chart`` is
-    the chart that the launch form has fields for.
+    the chart that the launch form has fields for. ``load_tests`` are what load tests have measured,
+    by the uid of their Jobs; None if the viewer may have none.
     """
     fixed = _fixed(manifest, state.key.namespace, state.hpas)
     known = bool(chart) and state.detail is not None and state.detail.chart == chart
@@ -103,12 +109,12 @@ def advice_view(
             if each.rule not in SAID_ELSEWHERE
         ),
         actual_words(state.history, *requests_of(state.pods), prices),
-        _recommendations(state, setups, fields=known),
+        _recommendations(state, setups, capacity(state, load_tests or {}), fields=known),
     )
 
 
 def _recommendations(
-    state: AppState, setups: Mapping[Hpa, Setup], *, fields: bool
+    state: AppState, setups: Mapping[Hpa, Setup], one_pod: Capacity | None, *, fields: bool
 ) -> RecommendationsView | None:
     """Return what is recommended; None for an app of several workloads, or without pods.
 
@@ -123,13 +129,21 @@ def _recommendations(
         1, 1, {}, {name: amounts(state, pods, name) for name in ("cpu", "memory")}
     )
     record = observed(state, hpa)
-    found = recommend(setup, known, record)
+    found = recommend(setup, known, record, one_pod)
+    throughput = ""
+    if one_pod is not None:
+        at = datetime.fromtimestamp(one_pod.at, UTC)
+        throughput = capacity_words(one_pod, at, hpa, known.amounts("cpu").request)
+    rows = tuple(_row(each) for each in found.recommendations)
+    use = _use(found.recommendations, known) if fields else {}
     if found.confidence is Confidence.NONE:
         return RecommendationsView(
             "Not enough data yet: it takes half an hour of measurements. They begin when the "
-            "portal starts, and a pod's when it does."
+            "portal starts, and a pod's when it does.",
+            rows,
+            use=use,
+            throughput=throughput,
         )
-    rows = tuple(_row(each) for each in found.recommendations)
     left = joined(_LABELS[each].lower() for each in found.dropped)
     about = f"Confidence: {found.confidence.value}, from {span(record.seconds)} of record."
     if not rows:
@@ -140,7 +154,8 @@ def _recommendations(
         about,
         rows,
         _replayed(found.before, found.after),
-        _use(found.recommendations, known) if fields else {},
+        use,
+        throughput,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from portal.domain.load_tests import (
     NOTHING_MEASURED,
+    Expected,
     LoadTestPlan,
     Measured,
     PodThroughput,
@@ -134,7 +135,7 @@ def _found(plan: LoadTestPlan, measured: Measured) -> list[str]:
     most = most_ready(measured.seconds)
     if plan.expected is None:
         return [f"Most pods ready at once: {most}."] if most is not None else []
-    expected = f"Predicted: {count(plan.expected, 'replica')}."
+    expected = f"Predicted: {count(plan.expected, 'ready replica')}."
     if measured.summary is None or most is None:
         return [expected]
     error = most - plan.expected
@@ -144,9 +145,28 @@ def _found(plan: LoadTestPlan, measured: Measured) -> list[str]:
 
 def throughput_words(pod: PodThroughput) -> str:
     """Return what is known of one pod's throughput, in a sentence."""
+    p95 = f" (p95 {_latency(pod.p95)})" if pod.p95 else ""
     if pod.at_least:
-        return f"One pod answers at least {_rate(pod.rate)}; it did not break at that rate."
-    return f"One pod answers about {_rate(pod.rate)}; beyond that latency or errors break."
+        return f"One pod answers at least {_rate(pod.rate)}{p95}; it did not break at that rate."
+    return f"One pod answers about {_rate(pod.rate)}{p95}; beyond that latency or errors break."
+
+
+def expected_words(expected: int, ready: int, replayed: Expected | None) -> str:
+    """Return how many replicas are expected in a load test, and what that is told by."""
+    if replayed is None:
+        return f"{count(expected, 'replica is', 'replicas are')} expected."
+    cost = f"{number(1000 * replayed.cost, 1)} ms of CPU a request"
+    if replayed.first is None:
+        return (
+            f"The autoscaler is expected to leave it at {count(ready, 'replica')}: its decisions "
+            f"were replayed, with {cost} as measured before."
+        )
+    late = "" if replayed.ready >= replayed.replicas else f", {replayed.ready} of them ready"
+    return (
+        f"The autoscaler is expected to go from {ready} to {count(replayed.replicas, 'replica')} "
+        f"before the load test ends{late}, with the first change after about {replayed.first} s: "
+        f"its decisions were replayed, with {cost} as measured before."
+    )
 
 
 def _facts(newest: Second, seconds: Sequence[Second]) -> tuple[tuple[str, str], ...]:

@@ -19,6 +19,7 @@ from portal.ui.components.basics import (
     fold,
     icon,
     internal_link,
+    local_times,
     wildcards,
 )
 from portal.ui.components.preview import waiting
@@ -80,6 +81,13 @@ def _recommendations(view: AdviceView, *, edits: bool) -> list[Node]:
     )
     return [
         html.H3("Recommended"),
+        html.P(
+            local_times(found.throughput),
+            className="words",
+            **wildcards({"data-testid": "throughput"}),
+        )
+        if found.throughput
+        else None,
         html.P(found.about, className="words"),
         html.Ul(rows, className="workloads") if rows else None,
         html.P(found.replayed, className="words") if found.replayed else None,

@@ -32,7 +32,7 @@ from portal.ui.dialogs import close_on_cancel
 from portal.ui.encoding import Part, Props
 from portal.ui.refusals import refusal
 from portal.ui.routes import edit_path
-from portal.viewmodels.load_test import EXPLAINED, SHAPES, throughput_words
+from portal.viewmodels.load_test import EXPLAINED, SHAPES, expected_words, throughput_words
 from portal.viewmodels.model import AppView, LoadTestLine, LoadTestRun
 from portal.viewmodels.words import count
 
@@ -303,28 +303,36 @@ def forecast_words(forecast: LoadTestForecast, key: Key) -> Node:
     words: list[Node] = [
         html.P(f"{EXPLAINED[plan.shape]} That is {count(plan.requests, 'request')} at most.")
     ]
-    if forecast.throughput is None:
-        if plan.shape is not Shape.CLIMB:
-            words.append(
-                html.P(
-                    "How many replicas this needs is not known: find the throughput of one pod "
-                    "first, by the shape of that name.",
-                    className="quiet-text",
-                )
+    one_pod, replayed = forecast.throughput, forecast.replayed
+    if plan.shape is Shape.CLIMB:
+        return words
+    if one_pod is not None and forecast.needed is not None:
+        at_most = "at most " if one_pod.at_least else ""
+        words.append(
+            html.P(
+                f"{throughput_words(one_pod)} This rate needs {at_most}"
+                f"{count(forecast.needed, 'replica')}.",
+                **wildcards({"data-testid": "load-test-needed"}),
             )
-    elif forecast.needed is not None and plan.expected is not None:
-        at_most = "at most " if forecast.throughput.at_least else ""
-        expected = count(plan.expected, "replica is", "replicas are")
-        needs = f"{throughput_words(forecast.throughput)} This rate needs {at_most}"
-        needs += f"{count(forecast.needed, 'replica')}; {expected} expected."
+        )
+    if plan.expected is not None:
+        said = expected_words(plan.expected, plan.ready, replayed)
         short: Node = None
-        if plan.expected < forecast.needed:
+        if forecast.needed is not None and plan.expected < forecast.needed:
             short = [
-                " The app cannot have so many: ",
+                " The app will not have as many as it needs: ",
                 internal_link("change its replicas", edit_path(key)),
                 ".",
             ]
-        words.append(html.P([needs, short], **wildcards({"data-testid": "load-test-forecast"})))
+        words.append(html.P([said, short], **wildcards({"data-testid": "load-test-forecast"})))
+    if one_pod is None:
+        words.append(
+            html.P(
+                "How many replicas this needs is not known: find the throughput of one pod first, "
+                "by the shape of that name.",
+                className="quiet-text",
+            )
+        )
     return words
 
 

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from portal.autoscaling.lint import Amounts, Setup
 from portal.autoscaling.recommend import (
     Advice,
+    Capacity,
     Confidence,
     Observed,
     Plan,
@@ -282,3 +283,49 @@ def test_the_bounds_hold() -> None:
     assert of(record(lambda at: 9.0, 0.5), replace(PLAN, max_replicas=3)).most == 3
     low = of(record(lambda at: 0.0, 0.5), replace(PLAN, min_replicas=2))
     assert low.core_hours == pytest.approx(2 * 0.2 * 0.5, rel=0.05)
+
+
+BROKEN = Capacity(rate=12.0, p95=180.0, at=0.0, cores=0.1)
+
+
+def test_a_target_that_pods_break_below_is_lowered() -> None:
+    """They use half of their request when they break: at 70 % none is ever added."""
+    for hours, confidence in ((6, Confidence.HIGH), (0.2, Confidence.NONE)):
+        record_of = Observed(record(spiky, hours))
+        found = recommend(setup(), setup(), record_of, BROKEN)
+        assert found.confidence is confidence
+        (target,) = (each for each in found.recommendations if each.setting == "target_cpu")
+        assert (target.now, target.value) == (70.0, 40.0)
+        assert "a pod broke above 12.0 requests/s while it used 100m, 50 %" in target.evidence
+        assert not {"minimum", "maximum"} & values(found).keys()
+
+
+@pytest.mark.parametrize(
+    "capacity",
+    [
+        None,
+        replace(BROKEN, cores=None),
+        replace(BROKEN, cores=0.16),
+        replace(BROKEN, at_least=True),
+        replace(BROKEN, changed=True),
+    ],
+    ids=("none", "use-not-known", "above-the-target", "did-not-break", "changed-since"),
+)
+def test_any_other_load_test_leaves_the_target_to_the_record(capacity: Capacity | None) -> None:
+    given = Observed(record(spiky))
+    assert recommend(setup(), setup(), given, capacity) == recommend(setup(), setup(), given)
+
+
+@pytest.mark.parametrize(
+    ("changes", "confidence"),
+    [
+        ({}, Confidence.MEDIUM),
+        ({"agree": 2}, Confidence.HIGH),
+        ({"agree": 2, "at_least": True}, Confidence.LOW),
+        ({"changed": True}, Confidence.LOW),
+    ],
+)
+def test_the_confidence_in_a_measured_throughput(
+    changes: dict[str, object], confidence: Confidence
+) -> None:
+    assert replace(BROKEN, **changes).confidence is confidence

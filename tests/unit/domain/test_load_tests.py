@@ -130,9 +130,9 @@ def test_one_pods_throughput_is_the_best_second_before_it_broke() -> None:
         second(4, throughput=30.0, success=0.5),
     )
     end = second(5, end=True, stopped="latency")
-    assert pod_throughput(PLAN, Measured(seconds, end)) == PodThroughput(10.0, at_least=False)
+    assert pod_throughput(PLAN, Measured(seconds, end)) == PodThroughput(10.0, False, p95=20.0)
     whole = replace(end, stopped="")
-    assert pod_throughput(PLAN, Measured(seconds, whole)) == PodThroughput(10.0, at_least=True)
+    assert pod_throughput(PLAN, Measured(seconds, whole)) == PodThroughput(10.0, True, p95=20.0)
     asked = replace(end, stopped="asked")
     for plan, measured in (
         (PLAN, Measured(seconds)),

@@ -134,11 +134,11 @@ def test_stop_stops_and_says_what_went_wrong(browser: tuple[Browser, Answers]) -
         (LoadTestForecast(replace(PLAN, shape=Shape.CLIMB), {}), "1,200 requests at most."),
         (
             LoadTestForecast(replace(PLAN, expected=2), {}, PodThroughput(10.0, False), 2),
-            "This rate needs 2 replicas; 2 replicas are expected.",
+            "This rate needs 2 replicas. 2 replicas are expected.",
         ),
         (
             LoadTestForecast(replace(PLAN, expected=1), {}, PodThroughput(10.0, False), 2),
-            "The app cannot have so many:",
+            "The app will not have as many as it needs:",
         ),
     ],
 )

@@ -7,10 +7,11 @@ import pytest
 from msgspec.structs import replace
 
 from portal.domain.keys import Key
-from portal.domain.objects import HpaMetric
+from portal.domain.load_tests import LoadTestPlan, Measured, Second, Shape
+from portal.domain.objects import HpaMetric, Job
 from portal.domain.scalers import ScaledObject, Vpa
 from portal.state.history import History, PodHistory, Sample
-from portal.state.model import AppState
+from portal.state.model import AppState, LoadTest
 from portal.state.timeline import Entry, EntryKind, Timeline
 from portal.viewmodels.advice import advice_view, launch_findings
 from portal.viewmodels.model import Severity
@@ -172,3 +173,25 @@ def test_what_else_scales_the_app_is_told_beside_the_form() -> None:
     assert "VerticalPodAutoscaler sizes" in found["target_cpu"]
     quiet = state(vpas=(replace(vpa, update_mode="Off"),))
     assert "target_cpu" not in launch_findings(SPEC, quiet, sources())
+
+
+def climbed(seconds: float, throughput: float) -> Second:
+    """The answers of one second of a load test, an hour ago."""
+    at = NOW - timedelta(seconds=3600 - seconds)
+    return Second(seconds, 12, throughput, 1.0, 90, 180, 200, {"200": 12}, at=at, ready=1)
+
+
+def test_what_a_load_test_measured_stands_before_the_recommendations() -> None:
+    plan = LoadTestPlan("demo", 80, "/", 40, 30, Shape.CLIMB, ready=1)
+    job = Job(KEY, "", 1, 1, 0, 0, (), NOW - timedelta(hours=1), uid="climb", load_test=plan)
+    end = replace(climbed(31, 0), end=True, stopped="latency")
+    known = {"climb": Measured(tuple(climbed(each, 12.0) for each in range(30)), end)}
+    app = idle(load_tests=(LoadTest(job, plan),))
+    found = advice_view(app, NOW, load_tests=known).recommendations
+    assert found is not None
+    assert found.throughput.startswith(
+        "Measured at 06:30 UTC on 23 November by a load test: 12 requests/s a pod at p95 180 ms"
+    )
+    withheld = advice_view(app, NOW, load_tests=None).recommendations
+    assert withheld is not None
+    assert withheld.throughput == "", "who may not begin load tests sees none"

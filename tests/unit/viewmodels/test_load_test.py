@@ -109,9 +109,9 @@ def test_curves_and_tables_are_bounded(amount: int) -> None:
 @pytest.mark.parametrize(
     ("expected", "words"),
     [
-        (3, "Predicted: 3 replicas. Measured: 3 ready at most, as predicted."),
-        (1, "Predicted: 1 replica. Measured: 3 ready at most, 2 more."),
-        (5, "Predicted: 5 replicas. Measured: 3 ready at most, 2 fewer."),
+        (3, "Predicted: 3 ready replicas. Measured: 3 ready at most, as predicted."),
+        (1, "Predicted: 1 ready replica. Measured: 3 ready at most, 2 more."),
+        (5, "Predicted: 5 ready replicas. Measured: 3 ready at most, 2 fewer."),
         (None, "Most pods ready at once: 3."),
     ],
 )
@@ -122,7 +122,7 @@ def test_predicted_against_measured(expected: int | None, words: str) -> None:
 
 def test_before_it_has_ended_only_the_prediction_is_said() -> None:
     test = replace(run_of(replace(PLAN, expected=3), ended=False), pod=make.pod())
-    assert load_test_run(test, Measured(SECONDS)).words == ("Predicted: 3 replicas.",)
+    assert load_test_run(test, Measured(SECONDS)).words == ("Predicted: 3 ready replicas.",)
 
 
 def test_the_throughput_of_one_pod_is_said() -> None:
@@ -131,10 +131,12 @@ def test_the_throughput_of_one_pod_is_said() -> None:
     broke = Measured(seconds, replace(WHOLE, stopped="latency"))
     assert load_test_run(run_of(plan), broke).words == (
         "Ended by the latency limit, as intended.",
-        "One pod answers about 42 requests/s; beyond that latency or errors break.",
+        "One pod answers about 42 requests/s (p95 20 ms); beyond that latency or errors break.",
     )
     held = load_test_run(run_of(plan), Measured(seconds, WHOLE))
-    assert held.words == ("One pod answers at least 42 requests/s; it did not break at that rate.",)
+    assert held.words == (
+        "One pod answers at least 42 requests/s (p95 20 ms); it did not break at that rate.",
+    )
 
 
 @pytest.mark.parametrize(
