@@ -64,6 +64,7 @@ from portal.guardrails.subject import GuardrailSettings
 from portal.helm_service.helm import Helm
 from portal.helm_service.runner import Runner, helm_environment
 from portal.history.keeper import HistoryKeeper
+from portal.history.longer import LongerHistory
 from portal.images.inspector import DEADLINE, ImageInspector
 from portal.images.registries import Registries
 from portal.live.endpoint import FRAME_PATH, frame_endpoint, live_endpoint
@@ -83,6 +84,8 @@ from portal.notifications.troubles import Troubles
 from portal.notifications.webhook import HttpPost, Webhook
 from portal.objects.reader import ObjectReader
 from portal.operations.operations import Operations, OperationTiming, utc_now
+from portal.prometheus.client import Prometheus
+from portal.prometheus.record import PrometheusRecord
 from portal.registry.fetch import HttpFetch
 from portal.releases.actions import Actions, form_fields
 from portal.releases.forms import ReleaseForms
@@ -141,6 +144,7 @@ class WebApp:
             self._database, portal=socket.gethostname(), log_entries=settings.audit_log
         )
         self._history = _history(settings, self._database, store)
+        self._longer = _longer(settings, self._history, store, stack)
         self._metrics = Metrics()
         self._webhook, self._troubles = _webhook(settings, store, stack)
         self._load_tests = LoadTestReader(
@@ -227,7 +231,7 @@ class WebApp:
             find_place=places.find,
             shell=self._shells.settings,
             prices=settings.prices(),
-            read_history=self._history.read if self._history is not None else None,
+            read_history=self._longer.read if self._longer is not None else None,
             trail=trail,
             open_mode=settings.auth_mode == "none",
             by_owner=settings.authorization == "owners",
@@ -484,6 +488,20 @@ def _history(settings: Settings, database: Database | None, store: Store) -> His
         holder=f"{socket.gethostname()}_{uuid.uuid4().hex}",
         days=settings.history_days,
     )
+
+
+def _longer(
+    settings: Settings, kept: HistoryKeeper | None, store: Store, stack: AsyncExitStack
+) -> LongerHistory | None:
+    """The longer ranges of charts: of the database, of Prometheus, or of both; None of neither."""
+    beyond = None
+    if url := settings.prometheus():
+        prometheus = Prometheus(url, settings.prometheus_token_file, settings.prometheus_ca_file)
+        stack.push_async_callback(prometheus.close)
+        beyond = PrometheusRecord(prometheus)
+    if kept is None and beyond is None:
+        return None
+    return LongerHistory(store, kept.read if kept else None, beyond)
 
 
 def _webhook(

@@ -16,8 +16,8 @@ from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.launch import LaunchSpec
 from portal.domain.permissions import Scope
+from portal.history.longer import LongHistory
 from portal.history.model import ChartRange
-from portal.history.summary import Summary
 from portal.images.report import ImageReport
 from portal.live.topics import app_topic, autoscaling_topic, objects_topic
 from portal.objects.describe import ObjectView
@@ -67,10 +67,10 @@ class ReadAdvice(Protocol):
 
 
 class ReadHistory(Protocol):
-    """Read an app's history; see ``portal.history.keeper.HistoryKeeper.read``."""
+    """Read an app's history; see ``portal.history.longer.LongerHistory.read``."""
 
-    async def __call__(self, key: Key, chosen: ChartRange, /) -> Sequence[Summary]:
-        """Return its summaries over a range."""
+    async def __call__(self, key: Key, chosen: ChartRange, /) -> LongHistory:
+        """Return its summaries over a range, and where they are from."""
         ...
 
 
