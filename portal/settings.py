@@ -33,6 +33,7 @@ from portal.projects.form import DEFAULTS, FIELDS
 from portal.projects.form import check as check_project
 from portal.projects.model import ProjectSite
 from portal.projects.names import template_problem
+from portal.prometheus.client import prometheus_problem
 
 PREFIX = "DASH_PORTAL_"
 
@@ -576,6 +577,25 @@ class Settings(BaseModel):
             description="Days for which the database keeps the history of apps, removed ones too.",
         ),
     ] = 30
+    prometheus_url: Annotated[
+        str,
+        Field(
+            description="Address of a Prometheus that is read for longer ranges of an app's chart "
+            "than the portal has itself, such as `http://prometheus.monitoring.svc:9090`; what "
+            "stands before `/api/v1` may have a path. Empty: none."
+        ),
+    ] = ""
+    prometheus_token_file: Annotated[
+        Path | None,
+        Field(
+            description="File with a bearer token for Prometheus, read for each query. The address "
+            "then has to be `https://`."
+        ),
+    ] = None
+    prometheus_ca_file: Annotated[
+        Path | None,
+        Field(description="File with further certificate authorities for Prometheus, in PEM."),
+    ] = None
     metrics_interval: Annotated[
         float, Field(ge=1, description="Seconds between two reads of the metrics API.")
     ] = 10.0
@@ -978,6 +998,21 @@ class Settings(BaseModel):
             raise SettingsError(f"{name}: {type(error).__name__}: it cannot be read.") from None
         if problem := webhook_problem(url, allow_http=self.webhook_allow_http):
             raise SettingsError(f"{name}: {problem}")
+        return url
+
+    def prometheus(self) -> str:
+        """Return the address of Prometheus; "" if there is none.
+
+        Raises:
+            SettingsError: it is wrong, or there is a token without it.
+        """
+        url, token = self.prometheus_url.strip(), self.prometheus_token_file is not None
+        if not url:
+            if token:
+                raise SettingsError(f"{PREFIX}PROMETHEUS_TOKEN_FILE: set {PREFIX}PROMETHEUS_URL.")
+            return ""
+        if problem := prometheus_problem(url, token=token):
+            raise SettingsError(f"{PREFIX}PROMETHEUS_URL: {problem}")
         return url
 
     def database_url(self) -> str:

@@ -70,6 +70,7 @@ from portal.guardrails.subject import GuardrailSettings
 from portal.helm_service.helm import Helm
 from portal.helm_service.runner import Runner, helm_environment
 from portal.history.keeper import HistoryKeeper
+from portal.history.longer import LongerHistory
 from portal.images.inspector import DEADLINE, ImageInspector
 from portal.images.registries import Registries
 from portal.links.links import Links
@@ -95,6 +96,8 @@ from portal.projects.manifests import FIELD_MANAGER
 from portal.projects.personal import PersonalProjects
 from portal.projects.requests import ProjectRequests
 from portal.projects.service import ClusterView, Projects
+from portal.prometheus.client import Prometheus
+from portal.prometheus.record import PrometheusRecord
 from portal.registry.fetch import HttpFetch
 from portal.releases.actions import Actions, form_fields
 from portal.releases.forms import ReleaseForms
@@ -161,6 +164,7 @@ class WebApp:
             self._database, portal=socket.gethostname(), log_entries=settings.audit_log
         )
         self._history = _history(settings, self._database, store)
+        self._longer = _longer(settings, self._history, store, stack)
         self._metrics = Metrics()
         self._webhook, self._troubles = _webhook(settings, store, stack)
         self._load_tests = LoadTestReader(
@@ -255,7 +259,7 @@ class WebApp:
             find_place=places.find,
             shell=self._shells.settings,
             prices=settings.prices(),
-            read_history=self._history.read if self._history is not None else None,
+            read_history=self._longer.read if self._longer is not None else None,
             trail=trail,
             projects=self._projects,
             project_requests=self._project_requests,
@@ -593,6 +597,20 @@ def _projects(
     if settings.projects_personal:
         personal = PersonalProjects(projects, cluster, settings.projects_personal_name)
     return projects, requests, personal
+
+
+def _longer(
+    settings: Settings, kept: HistoryKeeper | None, store: Store, stack: AsyncExitStack
+) -> LongerHistory | None:
+    """The longer ranges of charts: of the database, of Prometheus, or of both; None of neither."""
+    beyond = None
+    if url := settings.prometheus():
+        prometheus = Prometheus(url, settings.prometheus_token_file, settings.prometheus_ca_file)
+        stack.push_async_callback(prometheus.close)
+        beyond = PrometheusRecord(prometheus)
+    if kept is None and beyond is None:
+        return None
+    return LongerHistory(store, kept.read if kept else None, beyond)
 
 
 def _webhook(

@@ -164,12 +164,15 @@ class Reflector:
 
     async def _wait(self, error: PortalError) -> None:
         """Report ``error`` and wait accordingly."""
+        level = logging.WARNING
         match error:
             case Gone():
                 log.info("%s: listing again: %s", self._path, error.message)
                 await self._pause(self._backoff.next())
                 return
             case _NotInstalled():
+                # Most clusters lack some of these APIs: that is said once.
+                level = logging.INFO if self.health.available else logging.DEBUG
                 for key in self._keys():
                     self._sink.delete(self._resource.kind, key)
                 self.health = replace(self.health, unread=frozenset())
@@ -185,7 +188,7 @@ class Reflector:
             case _:
                 self._update(error=str(error))
                 delay = self._backoff.next()
-        log.warning("%s: %s; next try in %.1f s", self._path, error, delay)
+        log.log(level, "%s: %s; next try in %.1f s", self._path, error, delay)
         await self._pause(delay)
 
     def _not_allowed(self, error: Forbidden) -> str:

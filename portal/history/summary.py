@@ -30,14 +30,15 @@ class Reading(Struct, frozen=True):
 class Summary(Struct, frozen=True):
     """An app's samples of a span of time from ``at``, in Unix seconds.
 
-    ``desired`` and ``current`` are the highest number of replicas, ``ready`` the lowest. The bounds
-    and the targets of ``metrics`` (percent) are the last ones.
+    ``desired`` and ``current`` are the highest number of replicas, ``ready`` the lowest; None of
+    another record that does not have it. The bounds and the targets of ``metrics`` (percent) are
+    the last ones.
     """
 
     at: int
-    desired: int
-    current: int
-    ready: int
+    desired: int | None
+    current: int | None
+    ready: int | None
     min_replicas: int | None = None
     max_replicas: int | None = None
     metrics: Mapping[str, tuple[Reading, float]] = field(
@@ -108,9 +109,9 @@ def _of_summaries(start: int, parts: Sequence[Summary]) -> Summary:
     last = parts[-1]
     return Summary(
         at=start,
-        desired=max(each.desired for each in parts),
-        current=max(each.current for each in parts),
-        ready=min(each.ready for each in parts),
+        desired=max(_known_of(each.desired for each in parts), default=None),
+        current=max(_known_of(each.current for each in parts), default=None),
+        ready=min(_known_of(each.ready for each in parts), default=None),
         min_replicas=last.min_replicas,
         max_replicas=last.max_replicas,
         metrics={
@@ -158,8 +159,7 @@ def _row(layout: Layout, names: Sequence[str], each: Summary) -> bytes:
     bounds = (each.min_replicas, each.max_replicas)
     return layout.pack(
         each.at,
-        *(min(count, _MOST) for count in counts),
-        *(_NONE if bound is None else min(bound, _MOST) for bound in bounds),
+        *(_NONE if each is None else min(each, _MOST) for each in (*counts, *bounds)),
         *numbers,
     )
 
@@ -175,9 +175,9 @@ def _summaries(names: Sequence[str], rows: bytes) -> Iterator[Summary]:
         ]
         yield Summary(
             at,
-            desired,
-            current,
-            ready,
+            None if desired == _NONE else desired,
+            None if current == _NONE else current,
+            None if ready == _NONE else ready,
             None if least == _NONE else least,
             None if most == _NONE else most,
             {
@@ -187,6 +187,10 @@ def _summaries(names: Sequence[str], rows: bytes) -> Iterator[Summary]:
             },
             *readings[-2:],
         )
+
+
+def _known_of(counts: Iterable[int | None]) -> list[int]:
+    return [each for each in counts if each is not None]
 
 
 def _amount(number: float | None) -> float:

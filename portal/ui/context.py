@@ -17,8 +17,8 @@ from portal.domain.keys import Key
 from portal.domain.launch import LaunchSpec
 from portal.domain.permissions import Scope
 from portal.domain.projects import AppLimits, unlimited_apps
+from portal.history.longer import LongHistory
 from portal.history.model import ChartRange
-from portal.history.summary import Summary
 from portal.images.report import ImageReport
 from portal.links.links import Links
 from portal.live.topics import app_topic, autoscaling_topic, objects_topic
@@ -71,10 +71,10 @@ class ReadAdvice(Protocol):
 
 
 class ReadHistory(Protocol):
-    """Read an app's history; see ``portal.history.keeper.HistoryKeeper.read``."""
+    """Read an app's history; see ``portal.history.longer.LongerHistory.read``."""
 
-    async def __call__(self, key: Key, chosen: ChartRange, /) -> Sequence[Summary]:
-        """Return its summaries over a range."""
+    async def __call__(self, key: Key, chosen: ChartRange, /) -> LongHistory:
+        """Return its summaries over a range, and where they are from."""
         ...
 
 

@@ -225,9 +225,9 @@ class SeriesView(Struct, frozen=True):
     """
 
     times: tuple[int, ...]
-    desired: tuple[int, ...]
+    desired: tuple[int | None, ...]
     current: tuple[int | None, ...]
-    ready: tuple[int, ...]
+    ready: tuple[int | None, ...]
     min_replicas: tuple[int | None, ...]
     max_replicas: tuple[int | None, ...]
     metrics: tuple[tuple[str, tuple[float | None, ...], tuple[float | None, ...]], ...]

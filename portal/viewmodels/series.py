@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 
+from portal.history.longer import LongHistory
 from portal.history.summary import Summary
 from portal.state.history import MAX_METRICS, MINUTE, History, PodHistory, Sample
 from portal.viewmodels.hpa_metrics import SampledMetric, sampled_metric
-from portal.viewmodels.model import LongSeriesView, SeriesView
+from portal.viewmodels.model import LongSeriesView, Notice, SeriesView, Severity
+from portal.viewmodels.words import joined, moment, sentence
 
 SPARK_MINUTES = 30
 MIB = 2**20
@@ -105,6 +108,40 @@ def long_series_view(summaries: Sequence[Summary], step: int) -> LongSeriesView:
 
 def _scaled(number: float | None, metric: SampledMetric) -> float | None:
     return None if number is None else _precise(number, metric)
+
+
+def source_words(found: LongHistory) -> str:
+    """Say which part of a range is from Prometheus; "" if none is."""
+    if not found.borrowed:
+        return ""
+    borrowed = set(found.borrowed)
+    own = [each.at for each in found.summaries if each.at not in borrowed]
+    words = "From Prometheus, since the portal has no record of its own."
+    if own and max(borrowed) < own[0]:
+        begin = moment(datetime.fromtimestamp(own[0], UTC))
+        words = f"Until {begin} from Prometheus, then the portal's own record."
+    elif own:
+        words = "Where the portal has no record of its own, from Prometheus."
+    if any(each.desired is None for each in found.summaries if each.at in borrowed):
+        words = f"{words} It does not know how many pods were desired or ready."
+    return words
+
+
+def record_notices(found: LongHistory) -> tuple[Notice, ...]:
+    """The notices about what of a range could not be read."""
+    failed = Notice(
+        Severity.WARN,
+        "Part of this range may be missing",
+        sentence(found.failure),
+        "The rest is shown. If this lasts, ask an administrator.",
+    )
+    lacking = Notice(
+        Severity.QUIET,
+        "Prometheus does not have all of it",
+        f"It has no {joined(found.missing)} of this app's pods.",
+        "It may not scrape them, or not have kept them for so long.",
+    )
+    return (*([failed] if found.failure else []), *([lacking] if found.missing else []))
 
 
 def _rounded(number: float | None, digits: int) -> float | None:

@@ -169,6 +169,12 @@ IMAGES = {
 DATABASE = {"existingSecret": "postgresql", "existingSecretKey": "address"}
 VOLUME = {"enabled": True, "storageClass": "fast", "size": "5Gi"}
 WEBHOOK = {"existingSecret": "channel", "existingSecretKey": "address", "allowHttp": True}
+PROMETHEUS = {
+    "url": "https://prometheus.example.com",
+    "existingSecret": "asks",
+    "tokenKey": "token",
+    "caKey": "authorities",
+}
 FOLDER = {"name": "local", "kind": "folder", "path": "/charts"}
 
 SWITCHES: dict[str, dict[str, Any]] = {
@@ -208,6 +214,7 @@ SWITCHES: dict[str, dict[str, Any]] = {
     "all of auth": {"auth": ALL_AUTH},
     "mutual TLS": MUTUAL_TLS,
     "webhook": {"webhook": WEBHOOK},
+    "prometheus": {"prometheus": PROMETHEUS},
     "database": {"database": DATABASE},
     "persistence": {"persistence": VOLUME},
     "read-only links": {
@@ -656,6 +663,7 @@ def test_every_setting_can_be_given_and_is_understood(helm: Helm, tmp_path: Path
         imageRegistries=[{"host": "r.example.com"}, IMAGES],
         guardrails={"exceptions": [EXCEPTION]},
         webhook=WEBHOOK,
+        prometheus=PROMETHEUS,
         database=DATABASE,
         authorization=KUBERNETES,
         projects=PROJECTS,
@@ -829,6 +837,27 @@ def test_the_webhooks_address_is_mounted_and_never_in_the_environment(helm: Helm
     assert given["DASH_PORTAL_WEBHOOK_URL_FILE"] == f"{mount['mountPath']}/{item['path']}"
     assert given["DASH_PORTAL_WEBHOOK_ALLOW_HTTP"] == "true"
     assert not [name for name in environment(render(helm)) if "WEBHOOK" in name]
+
+
+def test_prometheus_and_what_it_is_asked_with(helm: Helm) -> None:
+    given = environment(render(helm, prometheus=PROMETHEUS))
+    assert given["DASH_PORTAL_PROMETHEUS_URL"] == PROMETHEUS["url"]
+    rendered = render(helm, prometheus=PROMETHEUS)
+    pod = rendered.one("Deployment")["spec"]["template"]["spec"]
+    (volume,) = [volume for volume in pod["volumes"] if volume["name"] == "prometheus"]
+    (mount,) = [
+        each for each in container(rendered)["volumeMounts"] if each["name"] == "prometheus"
+    ]
+    paths = {
+        each["key"]: f"{mount['mountPath']}/{each['path']}" for each in volume["secret"]["items"]
+    }
+    assert paths == {
+        "token": given["DASH_PORTAL_PROMETHEUS_TOKEN_FILE"],
+        "authorities": given["DASH_PORTAL_PROMETHEUS_CA_FILE"],
+    }
+    bare = environment(render(helm, prometheus={"url": "http://prometheus:9090"}))
+    assert [name for name in bare if "PROMETHEUS" in name] == ["DASH_PORTAL_PROMETHEUS_URL"]
+    assert not [name for name in environment(render(helm)) if "PROMETHEUS" in name]
 
 
 def test_the_databases_url_is_mounted_and_never_in_the_environment(helm: Helm) -> None:

@@ -379,6 +379,7 @@ STATES: tuple[State, ...] = (
     ),
     app("load-test-values", ".load-test-table", unfold, of="load-tested"),
     app("month", "text=CPU used, highest", choose_range("30d"), of="scaled"),
+    app("day-borrowed", "[data-testid=range-source]", choose_range("24h"), of="scaled"),
     app("month-away", "#app-range-failure .notice", choose_range("7d"), of="scaled"),
     app("shared-badly", act=fill({"#share-operate": "nobody"}, "#share-save"), of="well"),
     # Into an app: its logs, its objects, the processes of a pod, a shell.

@@ -363,3 +363,29 @@ def test_the_defaults_of_projects_are_checked(tmp_path: Path, text: str, words: 
         return
     with pytest.raises(SettingsError, match=words):
         settings.project_defaults()
+
+
+@pytest.mark.parametrize(
+    ("environ", "words"),
+    [
+        ({"PROMETHEUS_URL": "prometheus:9090"}, "PROMETHEUS_URL: it has to be one address"),
+        ({"PROMETHEUS_TOKEN_FILE": "/token"}, "PROMETHEUS_TOKEN_FILE: set DASH_PORTAL_PROMETHEUS"),
+        (
+            {"PROMETHEUS_URL": "http://prometheus", "PROMETHEUS_TOKEN_FILE": "/token"},
+            "only sent over https",
+        ),
+    ],
+)
+def test_an_address_of_prometheus_that_is_wrong(environ: dict[str, str], words: str) -> None:
+    given = {f"DASH_PORTAL_{name}": each for name, each in environ.items()}
+    settings = Settings.from_env(WHOLE | given)
+    with pytest.raises(SettingsError, match=words):
+        settings.prometheus()
+
+
+def test_prometheus_is_optional() -> None:
+    assert Settings.from_env(WHOLE).prometheus() == ""
+    address = "https://prometheus.example.com/path"
+    assert (
+        Settings.from_env(WHOLE | {"DASH_PORTAL_PROMETHEUS_URL": address}).prometheus() == address
+    )

@@ -1,4 +1,4 @@
-"""Longer ranges of an app's chart, read from the database when somebody chooses one."""
+"""Longer ranges of an app's chart, read when somebody chooses one."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from portal.threads import in_thread
 from portal.ui import html, ids
 from portal.ui.accepts import AppKey
 from portal.ui.callbacks import Callbacks
-from portal.ui.components.basics import Node
+from portal.ui.components.basics import Node, local_times, notice, wildcards
 from portal.ui.context import ReadHistory, UiContext
 from portal.ui.refusals import refusal
-from portal.viewmodels.series import long_series_view
+from portal.viewmodels.series import long_series_view, record_notices, source_words
 
 LIVE = "6h"
-"""The choice of the live chart, which needs no database."""
+"""The choice of the live chart, which is in memory."""
 
 _NAMES = {
     LIVE: "6 hours",
@@ -34,7 +34,7 @@ _NAMES = {
 
 
 def range_choice(context: UiContext) -> Node:
-    """The choice of a range; nothing where there is no database."""
+    """The choice of a range; nothing where there is neither a database nor Prometheus."""
     if context.read_history is None:
         return None
     choice = dbc.Select(
@@ -73,21 +73,33 @@ def register(app: Callbacks, context: UiContext) -> None:
         if wanted is None:
             return None, None
         try:
-            return await _series(context, read, Key(*key), wanted), None
+            return await _series(context, read, Key(*key), wanted)
         except Exception as error:
             return None, refusal(error)
 
 
 async def _series(
     context: UiContext, read: ReadHistory, key: Key, chosen: ChartRange
-) -> dict[str, Any]:
-    """Return the columns of a range as data of the chart.
+) -> tuple[dict[str, Any], Node]:
+    """Return the columns of a range as data of the chart, and what is said of their source.
 
     Raises:
         Forbidden: the app may not be seen.
     """
     if not context.scope(app_topic(key), context.identity()).may(Permission.SEE):
         raise Forbidden(f"You may not see {key}.")
-    summaries = await read(key, chosen)
-    view = await in_thread(long_series_view, summaries, chosen.step)
-    return {field.name: getattr(view, field.name) for field in fields(view)}
+    found = await read(key, chosen)
+    view = await in_thread(long_series_view, found.summaries, chosen.step)
+    words = source_words(found)
+    said = [
+        html.P(
+            local_times(words),
+            className="words quiet-text",
+            **wildcards({"data-testid": "range-source"}),
+        )
+        if words
+        else None,
+        *(notice(each) for each in record_notices(found)),
+    ]
+    data = {field.name: getattr(view, field.name) for field in fields(view)}
+    return data, said if any(said) else None

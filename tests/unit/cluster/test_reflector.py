@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from datetime import UTC, datetime
 from typing import Any
 
@@ -280,6 +281,15 @@ async def test_an_api_that_is_not_installed_is_unavailable_and_rarely_asked_for(
     assert seen[0] is False
     assert seen[-1] is True
     assert run.reflector.health.synced
+
+
+async def test_an_api_that_stays_away_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Most clusters lack KEDA, in each of the namespaces that are watched."""
+    caplog.set_level(logging.INFO)
+    away = [NotFound("404"), NotFound("404"), NotFound("404"), fake.listing(fake.pod("a"))]
+    await Run(FakeApi(away, [[fake.bookmark("11")]]), replace(PODS, optional=True)).to_the_end()
+    told = [each for each in caplog.records if "does not have this API" in each.message]
+    assert [each.levelname for each in told] == ["INFO"]
 
 
 async def test_one_that_is_removed_takes_its_objects_along() -> None:

@@ -30,8 +30,8 @@ from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.load_tests import Shape
 from portal.domain.owners import Role
+from portal.history.longer import LongHistory
 from portal.history.model import ChartRange
-from portal.history.summary import Summary
 from portal.live.endpoint import FRAME_PATH, PATH, Timing, frame_endpoint, live_endpoint
 from portal.live.hub import Hub
 from portal.objects.reader import ObjectReader
@@ -114,9 +114,9 @@ class PortalClient:
         assert not seen, seen[0]
 
 
-async def no_history(key: Key, chosen: ChartRange) -> list[Summary]:
+async def no_history(key: Key, chosen: ChartRange) -> LongHistory:
     """A database in which nothing is kept."""
-    return []
+    return LongHistory()
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 
 from fastapi import FastAPI
 from msgspec.structs import replace
@@ -12,6 +11,7 @@ from starlette.testclient import TestClient
 from portal.domain.errors import DatabaseUnavailable
 from portal.domain.keys import Key
 from portal.domain.permissions import Scope
+from portal.history.longer import LongHistory
 from portal.history.model import ChartRange
 from portal.history.summary import Reading, Summary
 from portal.ui import ids
@@ -33,12 +33,13 @@ class Kept:
     def __init__(self) -> None:
         self.asked: list[tuple[Key, ChartRange]] = []
         self.away = False
+        self.found = LongHistory((FOUND,))
 
-    async def read(self, key: Key, chosen: ChartRange) -> Sequence[Summary]:
+    async def read(self, key: Key, chosen: ChartRange) -> LongHistory:
         self.asked.append((key, chosen))
         if self.away:
             raise DatabaseUnavailable("The portal's database does not answer.", "Wait.")
-        return [FOUND]
+        return self.found
 
 
 def _ui(kept: Kept) -> UiContext:
@@ -87,6 +88,17 @@ def test_a_database_that_is_away_is_said_beside_the_live_chart() -> None:
     answer = _choose(_ui(kept), "24h")
     assert answer[ids.APP_LONG_SERIES]["data"] is None
     assert "does not answer" in json.dumps(answer[ids.APP_RANGE_FAILURE])
+
+
+def test_where_a_range_is_from_stands_below_the_choice() -> None:
+    kept = Kept()
+    earlier = replace(FOUND, at=0)
+    kept.found = LongHistory((earlier, FOUND), (0,), ("x_total",), "Prometheus does not answer.")
+    answer = _choose(_ui(kept), "7d")
+    assert answer[ids.APP_LONG_SERIES]["data"]["times"] == [0, 900]  # type: ignore[index]
+    said = json.dumps(answer[ids.APP_RANGE_FAILURE])
+    for words in ("from Prometheus", "It has no x_total", "Prometheus does not answer."):
+        assert words in said
 
 
 def test_without_a_database_there_is_no_choice() -> None:

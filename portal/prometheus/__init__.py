@@ -1,0 +1,1 @@
+"""Prometheus as a source of longer ranges, where an administrator has named one."""
