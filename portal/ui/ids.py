@@ -19,7 +19,7 @@ Element ids are stable and meant to be used by browser tests:
 ``launch-existing``       notice of an existing release; ``launch-submit`` the button
 ``launch-failure``        error of a launch that was refused
 ``project-field-<name>``  an input of a project's form (``project-note-<name>`` its message);
-                          ``project-manifests`` the YAML, ``project-save`` the button,
+                          ``project-yaml`` its manifests, ``project-save`` the button,
                           ``project-failure`` its answer; ``project-delete`` asks first
 ``launch-connect``        services to connect to; choosing one adds to ``launch-env``
 ``launch-open``           fills the form in from a file (``launch-opened`` shows the result),
@@ -485,7 +485,7 @@ RELEASES_PAGES = "releases-pages"
 # Projects.
 PROJECT_OPENED = "project-opened"
 PROJECT_REQUEST = "project-request"
-PROJECT_MANIFESTS = "project-manifests"
+PROJECT_MANIFESTS = "project-yaml"
 PROJECT_DOWNLOAD = "project-download"
 PROJECT_DOWNLOADED = "project-downloaded"
 PROJECT_SAVE = "project-save"

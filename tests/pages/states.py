@@ -550,7 +550,7 @@ STATES: tuple[State, ...] = (
     ),
     State(Page.PROJECTS, "away", "/admin/projects", "[role=alert]", site="cut-off"),
     State(Page.PROJECTS, "hidden", "/admin/projects", "text=Page not found", site="guest"),
-    State(Page.PROJECT, "whole", project_path("sales"), "#project-manifests"),
+    State(Page.PROJECT, "whole", project_path("sales"), "#project-yaml"),
     State(Page.PROJECT, "unfinished", project_path("unfinished"), "[data-testid=notice]"),
     State(Page.PROJECT, "from-git", project_path("from-git"), "#project-field-name[readonly]"),
     State(Page.PROJECT, "not-found", project_path("nothing"), "text=Page not found"),
@@ -579,7 +579,7 @@ STATES: tuple[State, ...] = (
         Page.NEW_PROJECT,
         "yaml",
         "/admin/new-project",
-        "#project-manifests:has-text('kind: RoleBinding')",
+        "#project-yaml:has-text('kind: RoleBinding')",
         fill({"#project-field-name": "sales-team", "#project-field-launchers": "user:ann"}),
     ),
     State(
