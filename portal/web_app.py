@@ -44,6 +44,7 @@ from portal.cluster.pull_secrets import PullSecrets
 from portal.cluster.replicas import Replicas
 from portal.cluster.restarts import Restarts
 from portal.cluster.reviews import SubjectReviews
+from portal.cluster.role_bindings import KubernetesRoleBindings
 from portal.cluster.served_apis import ServedApis
 from portal.cluster.storage.storage import HelmStorage
 from portal.cluster.token_review import TokenReviews
@@ -89,6 +90,7 @@ from portal.registry.fetch import HttpFetch
 from portal.releases.actions import Actions, form_fields
 from portal.releases.forms import ReleaseForms
 from portal.releases.load_test import LoadTests
+from portal.releases.people import People
 from portal.releases.ports import ReleasePorts
 from portal.releases.restart import Restart
 from portal.releases.resume import Resume
@@ -238,6 +240,7 @@ class WebApp:
             read_history=self._history.read if self._history is not None else None,
             trail=trail,
             links=self._links,
+            people=_people(settings, sync.client, self._actions, trail),
             open_mode=settings.auth_mode == "none",
             by_owner=settings.authorization == "owners",
             sign_out=self._authentication.sign_in is not None,
@@ -605,6 +608,21 @@ def _actions(
             on=bool(settings.load_test_image),
         ),
         apps=settings.limits().apps,
+    )
+
+
+def _people(
+    settings: Settings, client: ClusterClient, actions: Actions, trail: Trail
+) -> People | None:
+    """Gives roles, where Kubernetes decides and an administrator wants it."""
+    if settings.authorization != "kubernetes" or not settings.role_prefix:
+        return None
+    return People(
+        actions.access,
+        KubernetesRoleBindings(client),
+        trail,
+        settings.role_prefix,
+        settings.impersonated_groups,
     )
 
 

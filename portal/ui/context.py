@@ -25,6 +25,7 @@ from portal.objects.describe import ObjectView
 from portal.objects.tree import ObjectsView
 from portal.releases.actions import Actions
 from portal.releases.forms import ReleaseForms
+from portal.releases.people import People
 from portal.shell.place import Place
 from portal.shell.settings import ShellSettings
 from portal.shell.top import Top
@@ -89,7 +90,8 @@ class UiContext(Struct, frozen=True):
     detail, and ``what_if`` what its replays need, None if there is nothing to replay.
     ``read_top`` returns the processes of a container, and ``find_place`` the container that a
     shell is for. ``trail`` is the audit trail, and ``links`` makes read-only links, None where
-    that is switched off. ``prices`` are those of what apps reserve.
+    that is switched off; ``people`` gives roles, None where owners decide or that is off.
+    ``prices`` are those of what apps reserve.
     ``read_history`` reads longer ranges of an app's chart for whoever may see the app; it is None
     without a database. ``open_mode`` shows the banner of the open mode, and ``sign_out`` the button
     to sign out. ``by_owner`` is False where Kubernetes decides: the portal has no administrators.
@@ -119,6 +121,7 @@ class UiContext(Struct, frozen=True):
     prices: Prices = Prices()
     read_history: ReadHistory | None = None
     links: Links | None = None
+    people: People | None = None
     open_mode: bool = False
     by_owner: bool = True
     sign_out: bool = False

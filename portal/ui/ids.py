@@ -151,6 +151,11 @@ def link_revoke(link: str) -> dict[str, str]:
     return {"type": LINK_REVOKE, "link": link}
 
 
+def people_revoke(binding: str) -> dict[str, str]:
+    """The button that takes a role back."""
+    return {"type": PEOPLE_REVOKE, "binding": binding}
+
+
 def launch(field: str) -> str:
     """The input of a field of the launch form."""
     return f"launch-{field}"
@@ -226,6 +231,16 @@ LINK_MADE = "link-made"
 LINKS_SHOW = "links-show"
 LINKS_LIST = "links-list"
 LINK_REVOKE = "link-revoke"
+
+PEOPLE_SHOW = "people-show"
+PEOPLE_LIST = "people-list"
+PEOPLE_WHO = "people-who"
+PEOPLE_WHO_NOTE = "people-who-note"
+PEOPLE_ROLE = "people-role"
+PEOPLE_ROLE_NOTE = "people-role-note"
+PEOPLE_GRANT = "people-grant"
+PEOPLE_MESSAGE = "people-message"
+PEOPLE_REVOKE = "people-revoke"
 
 VERSION_LINE = "version-line"
 VERSION_WORDS = "version-words"

@@ -238,6 +238,8 @@ _VALUES: dict[tuple[str, str], st.SearchStrategy[Any]] = {
         (ids.share_with(role), "value"): some.halves(st.just("user:ann, group:a"), _maybe_texts)
         for role in Role
     },
+    (ids.PEOPLE_WHO, "value"): some.halves(st.just("user:ann"), _maybe_texts),
+    (ids.PEOPLE_ROLE, "value"): some.halves(st.just("viewer"), _maybe_texts),
     (ids.LINK_LASTS, "value"): some.halves(st.just("1 hour"), _maybe_texts),
     (ids.CHART_NAME, "value"): some.names,
     (ids.CHART_NAMESPACE, "value"): some.halves(st.just("apps"), some.names),
