@@ -23,6 +23,7 @@ from portal.audit.trail import Trail
 from portal.auth.authorizer import Authorizer, KnownRights
 from portal.auth.identify import Authenticator
 from portal.auth.kubernetes import KubernetesAuthorizer
+from portal.auth.oidc.administration import SessionAdministration
 from portal.auth.policy import Policy
 from portal.authentication import authentication
 from portal.autoscalers.followers import Followers
@@ -179,6 +180,11 @@ class WebApp:
         stack.push_async_callback(tops.close)
         self._authentication = authentication(settings, stack, TokenReviews(sync.client))
         self._authenticator = self._authentication.authenticator
+        self._session_administration = None
+        if (sessions := self._authentication.sessions) is not None:
+            self._session_administration = SessionAdministration(
+                sessions, trail, settings.auth_admin_groups
+            )
         if self._authentication.sign_in is not None:
             self._authentication.sign_in.on_change(
                 lambda action, identity: trail.note(Event(action, Outcome.SUCCEEDED, identity))
@@ -240,6 +246,7 @@ class WebApp:
             read_history=self._history.read if self._history is not None else None,
             trail=trail,
             links=self._links,
+            sessions=self._session_administration,
             people=_people(settings, sync.client, self._actions, trail),
             open_mode=settings.auth_mode == "none",
             by_owner=settings.authorization == "owners",
@@ -334,9 +341,8 @@ class WebApp:
             Route(ICON_PATH, icon_endpoint(self._catalog.icon)),
             Route(SESSION_PATH, session_endpoint(lambda: current_identity().user)),
         ]
-        sessions = self._authentication.sessions
-        if sessions is not None:
-            end = end_endpoint(sessions, self._administrator)
+        if (administration := self._session_administration) is not None:
+            end = end_endpoint(lambda user: administration.end_of_user(current_identity(), user))
             inner.router.routes.append(Route(END_PATH, end, methods=["POST"]))
         dash = build_ui(inner, self._context)
         sign_in = self._authentication.sign_in
@@ -361,12 +367,6 @@ class WebApp:
                 public=PREFIX,
             )
         )
-
-    def _administrator(self) -> str:
-        """Return the name of the present user if that is an administrator, "" otherwise."""
-        identity = current_identity()
-        groups = self._settings.auth_admin_groups
-        return "" if set(groups).isdisjoint(identity.groups) else identity.user
 
     def _changed(self, key: Key) -> None:
         """Render the page of an app anew."""

@@ -156,6 +156,11 @@ def people_revoke(binding: str) -> dict[str, str]:
     return {"type": PEOPLE_REVOKE, "binding": binding}
 
 
+def session_end(session: str) -> dict[str, str]:
+    """The button that ends a session."""
+    return {"type": SESSION_END, "session": session}
+
+
 def launch(field: str) -> str:
     """The input of a field of the launch form."""
     return f"launch-{field}"
@@ -231,6 +236,9 @@ LINK_MADE = "link-made"
 LINKS_SHOW = "links-show"
 LINKS_LIST = "links-list"
 LINK_REVOKE = "link-revoke"
+
+SESSIONS = "sessions"
+SESSION_END = "session-end"
 
 PEOPLE_SHOW = "people-show"
 PEOPLE_LIST = "people-list"

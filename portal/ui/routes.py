@@ -37,6 +37,7 @@ class Page(StrEnum):
     OVERVIEW = "overview"
     AUDIT = "audit"
     TRAIL = "trail"
+    SESSIONS = "sessions"
     CATALOG = "catalog"
     CHART = "chart"
     NOT_FOUND = "not-found"
@@ -99,6 +100,8 @@ def parse(pathname: str | None, search: str | None = "") -> Route:
             return Route(Page.OVERVIEW, query=overview.parse(search))
         case "/admin/audit":
             return Route(Page.AUDIT, trail=AuditQuery.parse(search))
+        case "/admin/sessions":
+            return Route(Page.SESSIONS)
         case "/trail":
             return Route(Page.TRAIL, trail=AuditQuery.parse(search))
         case "/launch":

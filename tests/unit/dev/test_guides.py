@@ -62,6 +62,7 @@ PAGES = {
     Page.OVERVIEW: "Autoscaling",
     Page.AUDIT: "Audit trail",
     Page.TRAIL: "My audit trail",
+    Page.SESSIONS: "Sessions",
     Page.CATALOG: "Catalogue",
     Page.CHART: "a chart's page",
 }
