@@ -303,6 +303,7 @@ _PARTS: Mapping[str, st.SearchStrategy[Any]] = {
     "path": _paths | some.texts,
     "name": some.texts,
     "revision": st.integers(-1, 6) | st.integers(),
+    **dict.fromkeys(("session", "link", "binding"), some.texts),
 }
 
 

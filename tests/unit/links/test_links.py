@@ -62,8 +62,9 @@ class Site:
     async def ended(self, operation: Operation) -> None:
         def over() -> bool:
             now = self.world.store.snapshot.app(operation.key).operation
-            same = now is not None and now.id == operation.id
-            return same and now.phase is OperationPhase.SUCCEEDED
+            if now is None or now.id != operation.id:
+                return False
+            return now.phase is OperationPhase.SUCCEEDED
 
         await until(self.world.store, over)
 

@@ -296,8 +296,8 @@ class FakeActions(Actions):
     def overwrite_problem(self, identity: Identity, key: Key) -> str:
         return ""
 
-    async def share(self, identity: Identity, key: Key, text: Mapping[Role, str]) -> Operation:
-        self.calls.append(("share", identity, key, text))
+    async def share(self, identity: Identity, key: Key, asked: Mapping[Role, str]) -> Operation:
+        self.calls.append(("share", identity, key, asked))
         return self._operation(key, SHARE)
 
     def known_values(self, identity: Identity, key: Key) -> Mapping[str, object] | None:
