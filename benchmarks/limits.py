@@ -43,9 +43,10 @@ LONGEST_WAIT = 15.0
 TWICE = 2.0
 
 
-def as_user(name: str) -> dict[str, str]:
+def as_user(name: str, groups: str = "") -> dict[str, str]:
     """The headers of a request of ``name``, as the proxy sends them."""
-    return {"X-Forwarded-User": name, "X-Forwarded-Groups": "all", "X-Portal-Secret": SECRET}
+    found = {"X-Forwarded-User": name, "X-Portal-Secret": SECRET}
+    return found | ({"X-Forwarded-Groups": groups} if groups else {})
 
 
 async def measure(kubeconfig: Path, console: Console) -> list[Row]:
@@ -273,7 +274,9 @@ async def scale_request(session: aiohttp.ClientSession, namespace: str) -> dict[
 async def storm(url: str, namespace: str) -> None:
     """Storm until SIGTERM, then print the counts."""
     loop, connector = asyncio.get_running_loop(), aiohttp.TCPConnector(limit=0)
-    async with aiohttp.ClientSession(url, connector=connector, headers=as_user("bob")) as session:
+    async with aiohttp.ClientSession(
+        url, connector=connector, headers=as_user("bob", "all")
+    ) as session:
         made = Storm(session, url, namespace)
         task = asyncio.create_task(made.run(await scale_request(session, namespace)))
         loop.add_signal_handler(15, task.cancel)

@@ -145,6 +145,17 @@ class Settings(BaseModel):
             "for a member (authorization `kubernetes`). Other groups of a person are left out."
         ),
     ] = ()
+    role_prefix: Annotated[
+        str,
+        Field(
+            pattern=r"^([a-z0-9]([a-z0-9.-]*[a-z0-9])?)?$",
+            max_length=240,
+            description="What the names of the ClusterRoles for people begin with, before "
+            "`-viewer` and so on: the page of an app then shows who has which role by which "
+            "RoleBinding, and people give roles as themselves (authorization `kubernetes`). Empty: "
+            "it does not.",
+        ),
+    ] = ""
     auth_user_claim: Annotated[
         str,
         Field(

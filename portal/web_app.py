@@ -23,6 +23,7 @@ from portal.audit.trail import Trail
 from portal.auth.authorizer import Authorizer, KnownRights
 from portal.auth.identify import Authenticator
 from portal.auth.kubernetes import KubernetesAuthorizer
+from portal.auth.oidc.administration import SessionAdministration
 from portal.auth.policy import Policy
 from portal.auth.transport import Transport
 from portal.authentication import authentication
@@ -47,6 +48,7 @@ from portal.cluster.pull_secrets import PullSecrets
 from portal.cluster.replicas import Replicas
 from portal.cluster.restarts import Restarts
 from portal.cluster.reviews import SubjectReviews
+from portal.cluster.role_bindings import KubernetesRoleBindings
 from portal.cluster.role_watch import RoleWatch
 from portal.cluster.served_apis import ServedApis
 from portal.cluster.storage.storage import HelmStorage
@@ -102,6 +104,7 @@ from portal.registry.fetch import HttpFetch
 from portal.releases.actions import Actions, form_fields
 from portal.releases.forms import ReleaseForms
 from portal.releases.load_test import LoadTests
+from portal.releases.people import People
 from portal.releases.ports import ReleasePorts
 from portal.releases.restart import Restart
 from portal.releases.resume import Resume
@@ -203,6 +206,11 @@ class WebApp:
         )
         self._authentication = authentication(settings, stack, TokenReviews(sync.client))
         self._authenticator = self._authentication.authenticator
+        self._session_administration = None
+        if (sessions := self._authentication.sessions) is not None:
+            self._session_administration = SessionAdministration(
+                sessions, trail, settings.auth_admin_groups
+            )
         if self._authentication.sign_in is not None:
             self._authentication.sign_in.on_change(
                 lambda action, identity: trail.note(Event(action, Outcome.SUCCEEDED, identity))
@@ -265,6 +273,8 @@ class WebApp:
             project_requests=self._project_requests,
             app_limits=Namespaces(sync.client).app_limits if settings.projects else unlimited_apps,
             links=self._links,
+            sessions=self._session_administration,
+            people=_people(settings, sync.client, self._actions, trail),
             open_mode=settings.auth_mode == "none",
             by_owner=settings.authorization == "owners",
             sign_out=self._authentication.sign_in is not None,
@@ -372,9 +382,8 @@ class WebApp:
             Route(SESSION_PATH, session_endpoint(lambda: current_identity().user)),
             Route(REPORTS_PATH, reports_endpoint(self._reports), methods=["POST"]),
         ]
-        sessions = self._authentication.sessions
-        if sessions is not None:
-            end = end_endpoint(sessions, self._administrator)
+        if (administration := self._session_administration) is not None:
+            end = end_endpoint(lambda user: administration.end_of_user(current_identity(), user))
             inner.router.routes.append(Route(END_PATH, end, methods=["POST"]))
         dash = build_ui(inner, self._context)
         sign_in = self._authentication.sign_in
@@ -404,12 +413,6 @@ class WebApp:
                 untokened=(REPORTS_PATH,),
             )
         )
-
-    def _administrator(self) -> str:
-        """Return the name of the present user if that is an administrator, "" otherwise."""
-        identity = current_identity()
-        groups = self._settings.auth_admin_groups
-        return "" if set(groups).isdisjoint(identity.groups) else identity.user
 
     def _changed(self, key: Key) -> None:
         """Render the page of an app anew."""
@@ -734,6 +737,21 @@ def _actions(
             on=bool(settings.load_test_image),
         ),
         apps=settings.limits().apps,
+    )
+
+
+def _people(
+    settings: Settings, client: ClusterClient, actions: Actions, trail: Trail
+) -> People | None:
+    """Gives roles, where Kubernetes decides and an administrator wants it."""
+    if settings.authorization != "kubernetes" or not settings.role_prefix:
+        return None
+    return People(
+        actions.access,
+        KubernetesRoleBindings(client),
+        trail,
+        settings.role_prefix,
+        settings.impersonated_groups,
     )
 
 

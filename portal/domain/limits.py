@@ -1,4 +1,4 @@
-"""Limits on what one person has at the same time, so that one person's storm slows no others.
+"""Limits on what one person has at the same time, so that one person cannot take all of the portal.
 
 A person is a user's name, whatever the groups. In the mode ``none`` nobody is told from anybody
 else, and an address may be that of a proxy: there are then no limits of one person, only those of

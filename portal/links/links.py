@@ -10,8 +10,8 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from types import ModuleType
+from typing import TYPE_CHECKING
 
-from portal.auth.oidc.sessions import Seal
 from portal.database.database import Database
 from portal.domain.audit import LINK, LINK_OPENED, LINK_REVOKED, Event, Outcome, Recorder, recorded
 from portal.domain.errors import Conflict, InvalidInput, NotFound
@@ -21,6 +21,9 @@ from portal.domain.permissions import Permission
 from portal.links.token import Link, link_in, new_id, seal_of, token_of
 from portal.releases.access import Access
 from portal.state.store import Store
+
+if TYPE_CHECKING:
+    from portal.auth.oidc.sessions import Seal
 
 HOUR = 3600
 LASTS: Mapping[str, int] = {

@@ -6,12 +6,16 @@ import base64
 import binascii
 import re
 import secrets
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from portal.auth.oidc.sessions import Seal
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
+
+if TYPE_CHECKING:
+    # Loaded with the first link: encryption takes long to import.
+    from portal.auth.oidc.sessions import Seal
 
 PURPOSE = "read-only link"
 LONGEST = 2_000
@@ -40,6 +44,8 @@ def new_id() -> str:
 
 def seal_of(key: str) -> Seal:
     """Return the seal of tokens, from the secret that all portals share."""
+    from portal.auth.oidc.sessions import Seal
+
     return Seal(key.encode(), PURPOSE)
 
 

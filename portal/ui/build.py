@@ -28,6 +28,7 @@ from portal.ui.pod import callbacks as pod_callbacks
 from portal.ui.projects import callbacks as projects_callbacks
 from portal.ui.requests import Declared, Requests
 from portal.ui.routes import Page, parse
+from portal.ui.sessions import page as sessions_page
 from portal.ui.static import ASSETS, PORTAL, collect
 
 log = logging.getLogger(__name__)
@@ -107,6 +108,7 @@ def build_ui(server: FastAPI, context: UiContext) -> Dash:
         pod_callbacks.register,
         audit_callbacks.register,
         projects_callbacks.register,
+        sessions_page.register,
     ):
         register(callbacks, context)
     server.add_exception_handler(DependencyException, _no_such_file)

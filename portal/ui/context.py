@@ -8,6 +8,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from portal.audit.trail import Trail
+from portal.auth.oidc.administration import SessionAdministration
 from portal.autoscalers.variants import WhatIf
 from portal.autoscalers.view import AutoscalersView
 from portal.autoscaling.cost import Prices
@@ -28,6 +29,7 @@ from portal.projects.requests import ProjectRequests
 from portal.projects.service import Projects
 from portal.releases.actions import Actions
 from portal.releases.forms import ReleaseForms
+from portal.releases.people import People
 from portal.shell.place import Place
 from portal.shell.settings import ShellSettings
 from portal.shell.top import Top
@@ -92,7 +94,9 @@ class UiContext(Struct, frozen=True):
     detail, and ``what_if`` what its replays need, None if there is nothing to replay.
     ``read_top`` returns the processes of a container, and ``find_place`` the container that a
     shell is for. ``trail`` is the audit trail, and ``links`` makes read-only links, None where
-    that is switched off. ``prices`` are those of what apps reserve.
+    that is switched off; ``people`` gives roles, None where owners decide or that is off;
+    ``sessions`` ends others' sessions, None where there are none.
+    ``prices`` are those of what apps reserve.
     ``read_history`` reads longer ranges of an app's chart for whoever may see the app; it is None
     without a database. ``open_mode`` shows the banner of the open mode, and ``sign_out`` the button
     to sign out. ``by_owner`` is False where Kubernetes decides: the portal has no administrators.
@@ -125,6 +129,8 @@ class UiContext(Struct, frozen=True):
     project_requests: ProjectRequests | None = None
     app_limits: Callable[[str], Awaitable[AppLimits]] = unlimited_apps
     links: Links | None = None
+    people: People | None = None
+    sessions: SessionAdministration | None = None
     open_mode: bool = False
     by_owner: bool = True
     sign_out: bool = False

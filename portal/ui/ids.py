@@ -155,6 +155,16 @@ def link_revoke(link: str) -> dict[str, str]:
     return {"type": LINK_REVOKE, "link": link}
 
 
+def people_revoke(binding: str) -> dict[str, str]:
+    """The button that takes a role back."""
+    return {"type": PEOPLE_REVOKE, "binding": binding}
+
+
+def session_end(session: str) -> dict[str, str]:
+    """The button that ends a session."""
+    return {"type": SESSION_END, "session": session}
+
+
 def launch(field: str) -> str:
     """The input of a field of the launch form."""
     return f"launch-{field}"
@@ -231,6 +241,19 @@ LINK_MADE = "link-made"
 LINKS_SHOW = "links-show"
 LINKS_LIST = "links-list"
 LINK_REVOKE = "link-revoke"
+
+SESSIONS = "sessions"
+SESSION_END = "session-end"
+
+PEOPLE_SHOW = "people-show"
+PEOPLE_LIST = "people-list"
+PEOPLE_WHO = "people-who"
+PEOPLE_WHO_NOTE = "people-who-note"
+PEOPLE_ROLE = "people-role"
+PEOPLE_ROLE_NOTE = "people-role-note"
+PEOPLE_GRANT = "people-grant"
+PEOPLE_MESSAGE = "people-message"
+PEOPLE_REVOKE = "people-revoke"
 
 VERSION_LINE = "version-line"
 VERSION_WORDS = "version-words"

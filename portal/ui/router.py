@@ -29,6 +29,7 @@ from portal.ui.pod import layout as pod_page
 from portal.ui.projects import layout as projects_page
 from portal.ui.refusals import refusal
 from portal.ui.routes import CONNECT, Page, Route, parse
+from portal.ui.sessions import page as sessions_page
 from portal.ui.shell import nav, not_found, who
 from portal.viewmodels.model import Notice, Severity
 from portal.viewmodels.quotas import left_words
@@ -59,6 +60,8 @@ async def page_for(context: UiContext, route: Route, identity: Identity) -> Node
             return await audit_page.layout(context, identity, route)
         case Page.PROJECTS | Page.PROJECT | Page.NEW_PROJECT | Page.OWN_PROJECTS:
             return await projects_page.layout(context, identity, route)
+        case Page.SESSIONS:
+            return sessions_page.layout(context, identity)
         case Page.CATALOG:
             return catalog_page.layout(context)
         case Page.CHART if route.chart is not None:

@@ -41,6 +41,7 @@ class Page(StrEnum):
     PROJECT = "project"
     NEW_PROJECT = "new-project"
     OWN_PROJECTS = "own-projects"
+    SESSIONS = "sessions"
     CATALOG = "catalog"
     CHART = "chart"
     NOT_FOUND = "not-found"
@@ -116,6 +117,8 @@ def parse(pathname: str | None, search: str | None = "") -> Route:
             if "/" in name:
                 return Route(Page.NOT_FOUND)
             return Route(Page.PROJECT, given=(("name", name),))
+        case "/admin/sessions":
+            return Route(Page.SESSIONS)
         case "/trail":
             return Route(Page.TRAIL, trail=AuditQuery.parse(search))
         case "/launch":

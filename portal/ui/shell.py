@@ -25,6 +25,7 @@ _ACTIVE = {
     Page.CHART: Page.CATALOG,
     Page.OVERVIEW: Page.ADMIN,
     Page.AUDIT: Page.ADMIN,
+    Page.SESSIONS: Page.ADMIN,
     Page.TRAIL: Page.APPS,
     Page.PROJECTS: Page.ADMIN,
     Page.PROJECT: Page.ADMIN,

@@ -209,6 +209,7 @@ SWITCHES: dict[str, dict[str, Any]] = {
         "authorization": KUBERNETES,
         "projects": {**PROJECTS, "enabled": True, "personal": True},
     },
+    "people give roles": {"auth": HEADER, "authorization": {**KUBERNETES, "grantRoles": True}},
     "oidc": OIDC,
     "alb": {"auth": {"mode": "alb", "alb": ALB}},
     "all of auth": {"auth": ALL_AUTH},
@@ -421,8 +422,11 @@ def test_no_rule_has_a_wildcard_or_a_way_up(helm: Helm, values: dict[str, Any]) 
             if "rbac.authorization.k8s.io" in groups:
                 if set(rule["verbs"]) <= {"list", "watch"}:
                     continue
-                assert role["metadata"]["name"].endswith("-administrator-rules")
                 assert resources == ["rolebindings"]
+                as_person = all(each.startswith("impersonate-on:") for each in rule["verbs"])
+                peoples_own = role["metadata"]["name"].endswith("-administrator-rules")
+                granting = values.get("authorization", {}).get("grantRoles", False)
+                assert peoples_own or (granting and as_person)
     bindings = [*rendered.all("ClusterRoleBinding"), *rendered.all("RoleBinding")]
     made = {
         role["metadata"]["name"] for kind in ("Role", "ClusterRole") for role in rendered.all(kind)
@@ -582,6 +586,27 @@ def test_where_kubernetes_decides_the_portals_own_account_writes_its_leases_alon
     assert ("", "serviceaccounts/token") not in constrained
 
 
+def test_roles_are_given_as_a_person_only_where_the_chart_says_so(helm: Helm) -> None:
+    authorization = {**KUBERNETES, "grantRoles": True}
+    rendered = render(helm, auth=HEADER, authorization=authorization)
+    environ = environment(rendered)
+    assert f"{environ['DASH_PORTAL_ROLE_PREFIX']}-viewer" in {
+        each["metadata"]["name"] for each in rendered.all("ClusterRole")
+    }
+    as_person = {
+        verb
+        for role in rendered.all("ClusterRole")
+        if role["metadata"]["name"] in accounts(rendered)
+        for rule in role["rules"]
+        if "rolebindings" in rule.get("resources", ())
+        for verb in rule["verbs"]
+    }
+    assert as_person
+    assert all(verb.startswith("impersonate-on:user-info:") for verb in as_person)
+    switched_off = render(helm, auth=HEADER, authorization=KUBERNETES)
+    assert "DASH_PORTAL_ROLE_PREFIX" not in environment(switched_off)
+
+
 def verb_on(rule: dict[str, Any], resource: str) -> bool:
     """Return True for a rule that allows to act as one of these."""
     return resource in rule.get("resources", ()) and any(
@@ -656,7 +681,7 @@ def test_every_setting_can_be_given_and_is_understood(helm: Helm, tmp_path: Path
         excludedNamespaces=["infra-*", "billing"],
         auth={**ALL_AUTH, "adminGroups": ["ops", "team leads"], "proxyNames": ["proxy"]},
         tls=MUTUAL_TLS["tls"],
-        settings=ALL_SETTINGS,
+        settings={**ALL_SETTINGS, "shareLinks": True},
         presets=[PRESET],
         sizes=[SIZE],
         catalog=[SOURCE, REGISTRY, FOLDER],
@@ -665,7 +690,7 @@ def test_every_setting_can_be_given_and_is_understood(helm: Helm, tmp_path: Path
         webhook=WEBHOOK,
         prometheus=PROMETHEUS,
         database=DATABASE,
-        authorization=KUBERNETES,
+        authorization={**KUBERNETES, "grantRoles": True},
         projects=PROJECTS,
     )
     given = {k: v for k, v in environment(rendered).items() if k.startswith(PREFIX)}

@@ -29,7 +29,7 @@ from portal.auth.kubernetes import ROLES
 from portal.cluster.client import ClusterClient
 from portal.cluster.leases import RECORD, SEALED
 from portal.cluster_sync import ClusterSync, running
-from portal.domain.errors import Forbidden
+from portal.domain.errors import Conflict, Forbidden, NotFound
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.launch import Exposure
@@ -107,7 +107,7 @@ class Site:
             "nodeSelector": {"nowhere": "here"},  # its roles are what counts
             "namespaces": [self.apps, self.other],
             "auth": {"mode": "header", "existingSecret": "none"},
-            "authorization": {"mode": "kubernetes", "groups": [TEAM]},
+            "authorization": {"mode": "kubernetes", "groups": [TEAM], "grantRoles": True},
             "settings": {"allowExec": True, "shell": True},
         }
         given = self.kubeconfig.with_name("values.json")
@@ -146,6 +146,7 @@ class Site:
                 "DASH_PORTAL_AUTH_SECRET_FILE": str(self.secret),
                 "DASH_PORTAL_AUTHORIZATION": "kubernetes",
                 "DASH_PORTAL_IMPERSONATED_GROUPS": TEAM,
+                "DASH_PORTAL_ROLE_PREFIX": self.prefix,
                 "DASH_PORTAL_KUBECONFIG": str(self.kubeconfig),
                 "DASH_PORTAL_POD_SECURITY_NAMESPACE": f"{self.prefix}-restricted",
                 "DASH_PORTAL_CHART_PATH": str(APP_CHART),
@@ -173,6 +174,9 @@ class Portal:
         self.web = web
         self.rights = web._rights  # pyright: ignore[reportPrivateUsage]
         self.actions = web._actions  # pyright: ignore[reportPrivateUsage]
+        people = web._context.people  # pyright: ignore[reportPrivateUsage]
+        assert people is not None
+        self.people = people
         self.store = sync.store
         self.port = port
 
@@ -442,3 +446,52 @@ async def test_people_do_what_kubernetes_lets_them_and_the_portal_itself_reads(
         # And the launcher goes on: the release is removed as the launcher.
         gone = await portal.ended(await actions.uninstall(BOB, key))
         assert gone.phase is OperationPhase.SUCCEEDED, (gone.error, gone.steps)
+
+
+async def test_roles_are_given_as_whoever_gives_them_and_no_more_than_they_have(
+    site: Site,
+) -> None:
+    site.bind("root", "administrator", "user", ROOT.user)
+    site.bind("meg", "maintainer", "user", MEG.user)
+    site.bind("dan", "viewer", "user", DAN.user)
+    binder = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "Role",
+        "metadata": {"name": "binder"},
+        "rules": [
+            {
+                "apiGroups": ["rbac.authorization.k8s.io"],
+                "resources": ["rolebindings"],
+                "verbs": ["list", "create"],
+            }
+        ],
+    }
+    kubectl("create", "-n", site.apps, "-f", "-", given=binder)
+    kubectl("create", "rolebinding", "binder", "-n", site.apps, "--role=binder", "--user=dan")
+    key = Key(site.apps, "sales")
+    async with serving(site.settings()) as portal:
+        rights, people = portal.rights, portal.people
+        await people.grant(ROOT, key, "viewer", f"user: {ANN.user}")
+        answer: Any = await rights.ask_again(ANN)
+        assert answer.granted(site.apps) == ROLES["viewer"]
+        (held,) = [each for each in await people.listed(ROOT, key) if each.made]
+        assert (str(held.subject), held.role) == (f"user:{ANN.user}", "viewer")
+        made = json.loads(
+            kubectl("get", "rolebinding", held.binding, "-n", site.apps, "-o", "json")
+        )
+        assert made["roleRef"]["name"] == f"{site.prefix}-viewer"
+        with pytest.raises(Conflict, match="already"):
+            await people.grant(ROOT, key, "viewer", f"user:{ANN.user}")
+        # Kubernetes refuses who may not write RoleBindings, and who has less than they give.
+        for who in (ANN, MEG):
+            with pytest.raises(Forbidden):
+                await people.listed(who, key)
+            with pytest.raises(Forbidden):
+                await people.grant(who, key, "viewer", "user:carol")
+        with pytest.raises(Forbidden):
+            await people.grant(DAN, key, "maintainer", "user:dan")
+        await people.grant(DAN, key, "viewer", "user:carol")
+        with pytest.raises(NotFound):
+            await people.revoke(ROOT, key, "meg")  # not made by the portal
+        await people.revoke(ROOT, key, held.binding)
+        assert (await rights.ask_again(ANN)).namespaces == frozenset()

@@ -638,6 +638,7 @@ STATES: tuple[State, ...] = (
     State(Page.AUDIT, "guest", "/admin/audit", ".audit-entries li", site="audited-guest"),
     State(Page.AUDIT, "no-database", "/admin/audit", "[data-testid=notice]"),
     State(Page.AUDIT, "away", "/admin/audit", "[role=alert]", site="away"),
+    State(Page.SESSIONS, "none", "/admin/sessions", ".notice"),
     State(Page.TRAIL, "own", "/trail", ".audit-entries li", site="audited-guest"),
     State(
         Page.TRAIL, "app", app_trail_path(Key("apps", "well")), ".audit-entries li", site="audited"

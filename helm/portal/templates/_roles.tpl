@@ -128,7 +128,9 @@ keep a record of operations. Everything else it does as a person.
   verbs: [get, list, watch, create, update, delete]
 {{- if eq .Values.authorization.impersonation "constrained" }}
 # As a person, only what the roles of the chart allow (constrained impersonation).
-{{- range list "viewer" "launcher" "maintainer" }}
+{{- $roles := list "viewer" "launcher" "maintainer" }}
+{{- if .Values.authorization.grantRoles }}{{ $roles = append $roles "administrator" }}{{ end }}
+{{- range $roles }}
 {{- range include (printf "dash-portal.%sRules" .) $ | fromYamlArray }}
 {{- $verbs := list }}
 {{- range .verbs }}{{ $verbs = append $verbs (printf "impersonate-on:user-info:%s" .) }}{{ end }}

@@ -13,7 +13,7 @@ from portal.domain.keys import Key
 from portal.domain.owners import Role
 from portal.ui import ids
 from portal.ui.accepts import AppKey, FieldValue
-from portal.ui.app import advice, history, load_test, plain, ranges, version
+from portal.ui.app import advice, history, load_test, people, plain, ranges, version
 from portal.ui.callbacks import Callbacks
 from portal.ui.components.basics import Node, failure, notice
 from portal.ui.components.sliders import message
@@ -64,6 +64,7 @@ def register(app: Callbacks, context: UiContext) -> None:
     plain.register(app, context)
     load_test.register(app, context)
     links.register(app, context)
+    people.register(app, context)
     _register_plain(app, context, ids.APP_CANCEL, context.actions.cancel)
     _register_plain(app, context, ids.APP_UNLOCK, context.actions.unlock)
     app.clientside_callback(

@@ -14,6 +14,7 @@ from portal.ui.app.advice import advice_fold
 from portal.ui.app.history import CHECKING_REMAINS, history_fold, manifest_fold, rollback_dialog
 from portal.ui.app.live import app_parts, app_patches
 from portal.ui.app.load_test import load_test_button, load_test_dialog, load_test_panel
+from portal.ui.app.people import people_panel
 from portal.ui.app.plain import plain_buttons, plain_dialog
 from portal.ui.app.ranges import range_choice, range_parts
 from portal.ui.app.scale import scale_card
@@ -244,7 +245,12 @@ def _body(context: UiContext, view: AppView, live: Props) -> list[Node]:
                         html.Div(
                             card(
                                 "Owner and sharing",
-                                _sharing(view, live, links=context.links is not None),
+                                _sharing(
+                                    view,
+                                    live,
+                                    links=context.links is not None,
+                                    people=context.people is not None,
+                                ),
                                 icon_name="person",
                             ),
                             className="gone" if context.open_mode else "",
@@ -258,7 +264,7 @@ def _body(context: UiContext, view: AppView, live: Props) -> list[Node]:
     ]
 
 
-def _sharing(view: AppView, live: Props, *, links: bool) -> list[Node]:
+def _sharing(view: AppView, live: Props, *, links: bool, people: bool) -> list[Node]:
     """The owner, and the form for sharing the app."""
     return [
         _part(ids.APP_SHARING, live),
@@ -271,7 +277,8 @@ def _sharing(view: AppView, live: Props, *, links: bool) -> list[Node]:
             id=ids.APP_SHARED,
             **live[ids.APP_SHARED],
         ),
-        # There always, since its callbacks are; without links it is not shown.
+        # There always, since their callbacks are; what is switched off is not shown.
+        html.Div(people_panel(view.key.namespace), className="" if people else "gone"),
         html.Div(
             html.Div(links_panel(), id=ids.APP_LINKS, **live[ids.APP_LINKS]),
             className="" if links else "gone",

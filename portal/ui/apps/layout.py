@@ -60,6 +60,13 @@ def layout(context: UiContext, identity: Identity, route: Route) -> html.Div:
                             if everyone or context.trail.database is not None
                             else None,
                             internal_link(
+                                [icon("person"), "Sessions"],
+                                "/admin/sessions",
+                                "btn btn-outline-secondary",
+                            )
+                            if everyone and context.sessions is not None
+                            else None,
+                            internal_link(
                                 [icon("plus"), "Launch an app"], "/launch", "btn btn-primary"
                             ),
                         ],

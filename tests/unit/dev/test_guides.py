@@ -66,6 +66,7 @@ PAGES = {
     Page.PROJECT: "Projects",
     Page.NEW_PROJECT: "New project",
     Page.OWN_PROJECTS: "My projects",
+    Page.SESSIONS: "Sessions",
     Page.CATALOG: "Catalogue",
     Page.CHART: "a chart's page",
 }

@@ -305,6 +305,8 @@ _VALUES: dict[tuple[str, str], st.SearchStrategy[Any]] = {
         (ids.share_with(role), "value"): some.halves(st.just("user:ann, group:a"), _maybe_texts)
         for role in Role
     },
+    (ids.PEOPLE_WHO, "value"): some.halves(st.just("user:ann"), _maybe_texts),
+    (ids.PEOPLE_ROLE, "value"): some.halves(st.just("viewer"), _maybe_texts),
     (ids.LINK_LASTS, "value"): some.halves(st.just("1 hour"), _maybe_texts),
     (ids.CHART_NAME, "value"): some.names,
     (ids.CHART_NAMESPACE, "value"): some.halves(st.just("apps"), some.names),
@@ -368,6 +370,7 @@ _PARTS: Mapping[str, st.SearchStrategy[Any]] = {
     "path": _paths | some.texts,
     "name": some.texts,
     "revision": st.integers(-1, 6) | st.integers(),
+    **dict.fromkeys(("session", "link", "binding"), some.texts),
 }
 
 

@@ -23,7 +23,7 @@ from portal.domain.errors import (
 )
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
-from portal.domain.operations import OperationPhase
+from portal.domain.operations import Operation, OperationPhase
 from portal.domain.owners import Role
 from portal.links.links import MOST, Links
 from portal.links.token import Link, link_in, seal_of, token_of
@@ -59,13 +59,12 @@ class Site:
     async def launch(self, key: Key = KEY, who: Identity = ANN) -> None:
         await self.ended(await self.world.actions.launch(who, replace(SPEC, key=key)))
 
-    async def ended(self, operation: object) -> None:
-        id: str = operation.id  # type: ignore[attr-defined]
-        key: Key = operation.key  # type: ignore[attr-defined]
-
+    async def ended(self, operation: Operation) -> None:
         def over() -> bool:
-            now = self.world.store.snapshot.app(key).operation
-            return now is not None and now.id == id and now.phase is OperationPhase.SUCCEEDED
+            now = self.world.store.snapshot.app(operation.key).operation
+            if now is None or now.id != operation.id:
+                return False
+            return now.phase is OperationPhase.SUCCEEDED
 
         await until(self.world.store, over)
 
@@ -115,7 +114,10 @@ async def test_a_link_needs_nobody_to_look_at_the_app_and_no_cookie(site: Site) 
 def forged(token: str, link: Link, secret: str) -> dict[str, str]:
     """Tokens that are not the one, by what is wrong with them."""
     raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
-    coded = lambda content: base64.urlsafe_b64encode(content).decode().rstrip("=")  # noqa: E731
+
+    def coded(content: bytes) -> str:
+        return base64.urlsafe_b64encode(content).decode().rstrip("=")
+
     seal = seal_of(secret)
     plain = json.dumps({"id": link.id, "key": ["apps", "sales"], "expires": link.expires})
     return {

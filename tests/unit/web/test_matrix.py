@@ -222,6 +222,9 @@ async def serving(folder: Path) -> AsyncGenerator[Site]:
                 "DASH_PORTAL_AUTH_MODE": "header",
                 "DASH_PORTAL_AUTH_SECRET_FILE": str(secret),
                 "DASH_PORTAL_AUTHORIZATION": "kubernetes",
+                "DASH_PORTAL_ROLE_PREFIX": "portal",
+                "DASH_PORTAL_SHARE_LINKS": "true",
+                "DASH_PORTAL_DATABASE": f"sqlite:///{folder}/portal.db",
                 "DASH_PORTAL_KUBECONFIG": str(kubeconfig),
                 "DASH_PORTAL_POD_SECURITY_NAMESPACE": "strict",
                 "DASH_PORTAL_CHART_PATH": str(ROOT / "charts" / "dash-app"),
@@ -238,6 +241,8 @@ async def serving(folder: Path) -> AsyncGenerator[Site]:
         web_app = WebApp(settings, os.environ, sync, stack)
         web_app._context = replace(web_app._context, **await a_project())
         stack.push_async_callback(web_app.drain)
+        trail = asyncio.create_task(web_app._trail.run())  # pyright: ignore[reportPrivateUsage]
+        stack.callback(trail.cancel)
         site = web_app.site()
         app = Starlette()
         app.mount("/", site)
@@ -355,6 +360,8 @@ def value_for(key: Key) -> Any:
         (ids.CHART_BASIS, "data"): "",
         **{(ids.share_with(role), "value"): "user:ann" for role in Role},
         (ids.LINK_LASTS, "value"): "1 hour",
+        (ids.PEOPLE_WHO, "value"): "user:ann",
+        (ids.PEOPLE_ROLE, "value"): "viewer",
         (ids.PLAIN_NAME, "data"): "restart",
         (ids.VERSION_PLAN, "data"): None,
         (ids.LAUNCH_IMAGE_FOUND, "data"): None,

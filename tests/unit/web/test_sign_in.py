@@ -15,6 +15,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from portal.auth.csrf import SECURE_TOKEN_COOKIE, TOKEN_HEADER
 from portal.auth.hosts import known_hosts
+from portal.auth.oidc.administration import SessionAdministration
 from portal.auth.transport import Transport
 from portal.web.metrics import Metrics
 from portal.web.middleware import RequestMiddleware, current_identity
@@ -27,6 +28,7 @@ from portal.web.sign_in import (
     session_endpoint,
 )
 from tests.unit.auth.provider import EVERY, ISSUER, PORTAL, Portal, signed
+from tests.unit.recorder import Kept
 
 PAGE = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none"}
 TOKEN = 43 * "t"
@@ -41,13 +43,14 @@ class Browser:
 
     def __init__(self) -> None:
         self.portal = Portal()
+        self.kept = Kept()
         app = FastAPI()
         app.add_route("/page", self._page)
         app.add_route("/html", self._html)
         app.router.routes += [
             Route(SESSION_PATH, session_endpoint(lambda: current_identity().user)),
             WebSocketRoute("/live", self._live),
-            Route(END_PATH, end_endpoint(self.portal.sessions, self._may), methods=["POST"]),
+            Route(END_PATH, end_endpoint(self._end), methods=["POST"]),
         ]
         app.add_route("/static/x.css", self._file)
         edge = RequestMiddleware(
@@ -63,9 +66,9 @@ class Browser:
         self.http = TestClient(edge, PORTAL, follow_redirects=False)
         self.http.cookies.set(SECURE_TOKEN_COOKIE, TOKEN)
 
-    def _may(self) -> str:
-        identity = current_identity()
-        return identity.user if "admins" in identity.groups else ""
+    async def _end(self, user: str) -> int:
+        administration = SessionAdministration(self.portal.sessions, self.kept, ["admins"])
+        return await administration.end_of_user(current_identity(), user)
 
     async def _page(self, _: Request) -> Response:
         return PlainTextResponse(current_identity().user)
@@ -288,6 +291,10 @@ def test_an_administrator_ends_the_sessions_of_a_person(browser: Browser) -> Non
     browser.portal.idp.now += 1
     answer = browser.http.post(END_PATH, params=whose, headers=OURS)
     assert answer.json() == {"user": "ann@example.com", "ended": 1}
+    assert browser.kept.told() == [
+        ("session-end", "begun", "ann@example.com"),
+        ("session-end", "succeeded", "ann@example.com"),
+    ]
     assert browser.http.get(SESSION_PATH).status_code == 401
 
 

@@ -1,0 +1,129 @@
+"""People: who has which role in an app's namespace, and giving roles, where Kubernetes decides.
+
+Everything is done as the person who asks, so the API server decides: whoever may not list
+RoleBindings sees none, and nobody gives a role that allows more than they have themselves.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Collection
+
+from msgspec import Struct
+
+from portal.domain.audit import ROLE_GRANT, ROLE_REVOKE, Event, Outcome, Recorder, recorded
+from portal.domain.errors import Conflict, InvalidInput, NotFound
+from portal.domain.identity import Identity
+from portal.domain.keys import Key
+from portal.domain.permissions import Permission
+from portal.domain.role_bindings import (
+    ROLES,
+    RoleBinding,
+    RoleBindings,
+    Subject,
+    binding_name,
+    read_subject,
+)
+from portal.releases.access import Access
+
+_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+
+
+class HeldRole(Struct, frozen=True, order=True):
+    """A role that somebody has in a namespace, and the RoleBinding that gives it.
+
+    ``role`` is one of the portal's ``ROLES``, or another Role's own name. ``made``: the portal has
+    made the binding, so it can be taken back here.
+    """
+
+    subject: Subject
+    role: str
+    binding: str
+    made: bool
+
+
+class People:
+    """The roles of people, by RoleBindings to the ClusterRoles named ``prefix`` and the role.
+
+    ``groups`` are those that Kubernetes is told of when the portal acts for a member.
+    """
+
+    def __init__(
+        self,
+        access: Access,
+        bindings: RoleBindings,
+        recorder: Recorder,
+        prefix: str,
+        groups: Collection[str] = (),
+    ) -> None:
+        self._access = access
+        self._bindings = bindings
+        self._recorder = recorder
+        self._prefix = f"{prefix}-"
+        self._groups = frozenset(groups)
+
+    async def listed(self, identity: Identity, key: Key) -> list[HeldRole]:
+        """Return who has which role in the namespace of a release, in order.
+
+        Raises:
+            Forbidden: ``identity`` may not see the release, or not list RoleBindings there.
+        """
+        await self._access.check(identity, Permission.SEE, key)
+        found = await self._bindings.listed(key.namespace, identity=identity)
+        return sorted(
+            HeldRole(subject, self._role(each), each.name, each.made)
+            for each in found
+            for subject in each.subjects
+        )
+
+    async def grant(self, identity: Identity, key: Key, role: str, who: str) -> None:
+        """Give a role in the namespace of a release to a user or group.
+
+        Raises:
+            InvalidInput: by ``role`` and ``who``.
+            Forbidden: ``identity`` may not see the release, or not give that role.
+            Conflict: they have it.
+        """
+        await self._access.check(identity, Permission.SEE, key)
+        subject, problem = read_subject(who)
+        problems = {"who": problem} if problem else {}
+        if role not in ROLES:
+            problems["role"] = "Choose one of the roles."
+        if subject is not None and subject.kind == "group" and subject.name not in self._groups:
+            problems["who"] = (
+                "The portal does not tell Kubernetes of that group: an administrator can list it "
+                "(authorization.groups)."
+            )
+        if problems or subject is None:
+            raise InvalidInput(problems)
+        binding = RoleBinding(
+            binding_name(role, subject), f"{self._prefix}{role}", (subject,), made=True
+        )
+        detail: dict[str, object] = {"role": role, "to": str(subject), "binding": binding.name}
+        event = Event(ROLE_GRANT, Outcome.BEGUN, identity, key, uuid.uuid4().hex, detail)
+        try:
+            async with recorded(self._recorder, event):
+                await self._bindings.bind(key.namespace, binding, identity=identity)
+        except Conflict:
+            raise Conflict(f"{subject} is {role} in {key.namespace} already.") from None
+
+    async def revoke(self, identity: Identity, key: Key, name: str) -> None:
+        """Take back a role by its RoleBinding, if the portal has made it.
+
+        Raises:
+            Forbidden: ``identity`` may not see the release, or not delete RoleBindings there.
+            NotFound: there is no such RoleBinding, or the portal has not made it.
+        """
+        await self._access.check(identity, Permission.SEE, key)
+        if not _NAME.fullmatch(name):
+            raise NotFound("There is no such RoleBinding.")
+        event = Event(
+            ROLE_REVOKE, Outcome.BEGUN, identity, key, uuid.uuid4().hex, {"binding": name}
+        )
+        async with recorded(self._recorder, event):
+            await self._bindings.unbind(key.namespace, name, identity=identity)
+
+    def _role(self, binding: RoleBinding) -> str:
+        role = binding.role.removeprefix(self._prefix)
+        return role if role in ROLES else binding.role

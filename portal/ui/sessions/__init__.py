@@ -1,0 +1,1 @@
+"""The page of present sessions, for administrators."""

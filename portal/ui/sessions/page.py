@@ -1,0 +1,128 @@
+"""The sessions of everybody, each with a button that ends it."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from dash import ALL, Input, Output, ctx, no_update
+
+from portal.auth.oidc.administration import PresentSession, SessionAdministration
+from portal.domain.errors import NotFound
+from portal.domain.identity import Identity
+from portal.ui import html, ids
+from portal.ui.callbacks import Callbacks
+from portal.ui.components.basics import (
+    Node,
+    age,
+    breadcrumb,
+    icon,
+    internal_link,
+    page,
+    wildcards,
+)
+from portal.ui.context import UiContext
+from portal.ui.refusals import refusal
+
+MOST = 500
+
+SWITCHED_OFF = NotFound(
+    "This portal has no sessions.",
+    "Only with OpenID Connect (auth.mode: oidc) people sign in to the portal itself.",
+)
+
+
+def layout(context: UiContext, identity: Identity) -> Node:
+    """The page."""
+    return page(
+        [
+            breadcrumb(internal_link("Admin", "/admin"), html.Span("Sessions")),
+            html.Header(
+                html.Div(
+                    [
+                        html.H1("Sessions", tabIndex=-1),
+                        html.P(
+                            "Who is signed in, as this portal pod has seen it. One that is ended "
+                            "ends in other pods when it is renewed the next time, after some "
+                            "minutes. End it at the provider too, or its owner signs in again.",
+                            className="lead-sentence",
+                        ),
+                    ]
+                ),
+                className="page-head",
+            ),
+            html.Div(_listed(context, identity), id=ids.SESSIONS),
+        ],
+        topic="",
+        title="Sessions",
+        testid="sessions-page",
+    )
+
+
+def _listed(context: UiContext, identity: Identity) -> Node:
+    try:
+        return present(_sessions(context).listed(identity))
+    except Exception as error:
+        return refusal(error)
+
+
+def present(sessions: list[PresentSession]) -> Node:
+    """The list of sessions, the newest first."""
+    if not sessions:
+        return html.P("There are no sessions.", className="words quiet-text")
+    more = len(sessions) - MOST
+    return [
+        html.Ul([_line(each) for each in sessions[:MOST]], className="links"),
+        html.P(f"{more} older ones are left out.", className="words") if more > 0 else None,
+    ]
+
+
+def _line(session: PresentSession) -> html.Li:
+    return html.Li(
+        [
+            html.Span(
+                [
+                    html.Strong(session.user),
+                    f" ({', '.join(session.groups)})" if session.groups else "",
+                    ", signed in ",
+                    age(session.began),
+                    ", renewed ",
+                    age(session.checked),
+                ]
+            ),
+            html.Button(
+                [icon("close"), html.Span("End")],
+                id=ids.session_end(session.id),
+                type="button",
+                className="btn btn-sm btn-outline-secondary",
+                **wildcards({"aria-label": f"End the session {session.id} of {session.user}"}),
+            ),
+        ],
+        **wildcards({"data-testid": "session"}),
+    )
+
+
+def register(app: Callbacks, context: UiContext) -> None:
+    """Add the page's callback."""
+
+    @app.callback(
+        Output(ids.SESSIONS, "children"),
+        Input({"type": ids.SESSION_END, "session": ALL}, "n_clicks"),
+        prevent_initial_call=True,
+    )
+    async def end(clicks: list[int | None]) -> Node:
+        pressed = cast("object", ctx.triggered_id)
+        if not any(clicks) or not isinstance(pressed, dict):
+            return no_update
+        identity = context.identity()
+        try:
+            id = str(cast("dict[str, Any]", pressed).get("session", ""))
+            await _sessions(context).end(identity, id)
+        except Exception as error:
+            return [refusal(error), _listed(context, identity)]
+        return _listed(context, identity)
+
+
+def _sessions(context: UiContext) -> SessionAdministration:
+    if context.sessions is None:
+        raise SWITCHED_OFF
+    return context.sessions
