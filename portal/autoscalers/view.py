@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
+from portal.autoscalers.controller import Controller, flag_words
 from portal.autoscalers.counted import CountedPod, counted_pods
 from portal.autoscalers.decided import decided_of
 from portal.autoscalers.following import Followed, Mark, needs_samples
@@ -59,7 +60,8 @@ class AutoscalersView(Struct, frozen=True):
     ``name`` is the one that is shown, of all ``names``; "" if there is none. ``known`` is False
     where the app itself is not known. ``own`` is what the app's page says of it. ``why`` and
     ``next`` are None while it is not followed, which ``missing`` then explains. ``settings`` are
-    what a replay begins with. ``changes`` is True if the viewer may change the app by its form.
+    what a replay begins with, ``flags`` what is known of the controller's. ``changes`` is
+    True if the viewer may change the app by its form.
     """
 
     key: Key
@@ -78,6 +80,7 @@ class AutoscalersView(Struct, frozen=True):
     marks: tuple[Mark, ...] = ()
     tolerances: Mapping[str, tuple[float, float]] = {}
     settings: Settings | None = None
+    flags: tuple[str, ...] = ()
     changes: bool = False
     unanswered: bool = False
 
@@ -92,10 +95,12 @@ def autoscalers_view(
     nodes: Sequence[Node] = (),
     scope: Scope,
     turns: Sequence[Turn] = (),
+    controller: Controller = Controller(),  # noqa: B008
 ) -> AutoscalersView:
     """The page for viewers with ``scope``; ``chosen`` is the name of an autoscaler.
 
-    ``turns`` are what would change the decision of that one.
+    ``turns`` are what would change the decision of that one, and ``controller`` is what is known of
+    the flags of the one that decides.
     """
     if scope.unanswered:
         return AutoscalersView(
@@ -133,6 +138,7 @@ def autoscalers_view(
     decided = decided_of(hpa, found)
     pods = target_pods(state, hpa)
     own = autoscaler_view(hpa, pods, sources, now, state.events, decided)
+    base = replace(base, flags=flag_words(controller))
     return _detailed(base, hpa, own, decided, found, turns, samples=needs_samples(state))
 
 
