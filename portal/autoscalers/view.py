@@ -11,12 +11,13 @@ from msgspec.structs import replace
 from portal.autoscalers.controller import Controller, flag_words
 from portal.autoscalers.counted import CountedPod, counted_pods
 from portal.autoscalers.decided import decided_of
-from portal.autoscalers.following import Followed, Mark, needs_samples
+from portal.autoscalers.following import MARKS, Followed, Mark, needs_samples
 from portal.autoscalers.forecast import NextView, next_view
 from portal.autoscalers.sentences import turn_words
 from portal.autoscalers.steps import StepView, steps
 from portal.autoscalers.variants import present_settings
 from portal.autoscalers.what_if import Settings
+from portal.autoscaling.engine import Constraint
 from portal.autoscaling.explain import Turn
 from portal.autoscaling.metrics import tolerance_of
 from portal.domain.keys import Key
@@ -24,14 +25,16 @@ from portal.domain.objects import Hpa, Kind, Node
 from portal.domain.permissions import Permission, Scope
 from portal.state.history import History
 from portal.state.model import AppState, WatchHealth
+from portal.state.timeline import Entry, EntryKind, Timeline
 from portal.state.workloads import target_pods
 from portal.viewmodels.app import CHART
 from portal.viewmodels.autoscaler import Decided, autoscaler_view
 from portal.viewmodels.freshness import loading, stale_words
 from portal.viewmodels.headline import headline
-from portal.viewmodels.hpa_metrics import metric_name
+from portal.viewmodels.hpa_metrics import metric_name, metric_view
 from portal.viewmodels.model import AutoscalerView, Badge, Notice, Severity
 from portal.viewmodels.withheld import without_values
+from portal.viewmodels.words import joined
 from portal.viewmodels.workloads import pod_summary
 
 
@@ -139,7 +142,8 @@ def autoscalers_view(
     pods = target_pods(state, hpa)
     own = autoscaler_view(hpa, pods, sources, now, state.events, decided)
     base = replace(base, flags=flag_words(controller))
-    return _detailed(base, hpa, own, decided, found, turns, samples=needs_samples(state))
+    several = needs_samples(state)
+    return _detailed(base, hpa, own, decided, found, turns, state.timeline, samples=several)
 
 
 def chosen_of(state: AppState, chosen: str) -> Hpa | None:
@@ -155,6 +159,7 @@ def _detailed(
     decided: Decided,
     found: Followed | None,
     turns: Sequence[Turn],
+    timeline: Timeline,
     *,
     samples: bool,
 ) -> AutoscalersView:
@@ -168,10 +173,35 @@ def _detailed(
         base,
         why=_why(found, decided, turns),
         next=next_view(found),
-        marks=found.marks,
+        marks=(*recorded_marks(timeline, hpa, found.since), *found.marks)[-MARKS:],
         settings=present_settings(found),
         tolerances={metric_name(each.name): (tolerance.down, tolerance.up) for each in hpa.metrics},
     )
+
+
+def recorded_marks(timeline: Timeline, hpa: Hpa, until: float) -> tuple[Mark, ...]:
+    """Return the changes of an autoscaler in the timeline from before it was followed.
+
+    With a database the timeline goes on over restarts of the portal; what a decision came about by
+    does not.
+    """
+    return tuple(
+        Mark(
+            each.at.timestamp(),
+            each.old,
+            each.new,
+            Constraint.METRIC,
+            f"{each.old} → {each.new} pods{_read(each)}. Recorded before this portal followed it.",
+        )
+        for each in timeline.of(EntryKind.SCALING)
+        if each.id.startswith(f"scaled/{hpa.key.name}/") and each.at.timestamp() < until
+        if each.old is not None and each.new is not None
+    )
+
+
+def _read(entry: Entry) -> str:
+    words = joined(metric_view(each).words for each in entry.metrics)
+    return f": {words}" if words else ""
 
 
 def _why(found: Followed, decided: Decided, turns: Sequence[Turn]) -> WhyView:

@@ -8,11 +8,13 @@ from msgspec.structs import replace
 from portal.auth.authorizer import KnownRights, Rights
 from portal.autoscalers.decided import decided_of
 from portal.autoscalers.followers import Followers
+from portal.autoscalers.view import recorded_marks
 from portal.domain.identity import Identity
-from portal.domain.objects import Hpa
+from portal.domain.objects import Hpa, HpaMetric
 from portal.domain.permissions import UNLIMITED
 from portal.scoped_views import ScopedViews
 from portal.state.model import AppState
+from portal.state.timeline import Entry, EntryKind, Timeline
 from portal.viewmodels.urls import NOWHERE
 from tests.unit.autoscalers.make import app, at, ready_pods, told
 from tests.unit.autoscalers.test_followers import Clock, Given
@@ -112,3 +114,25 @@ async def test_a_decision_is_put_in_words_once() -> None:
     (first,), (second,) = (followers.decided(CALM).values() for _ in range(2))
     assert first is second
     assert followers.decided(replace(CALM, hpas=())) == {}
+
+
+def test_changes_from_before_a_restart_are_those_of_the_timeline() -> None:
+    def entry(name: str, second: float, old: int | None) -> Entry:
+        metrics = (HpaMetric("cpu", "Utilization", 70, 140),)
+        kind = EntryKind.SCALING
+        return Entry(f"scaled/{name}/{second}", kind, at(second), old=old, new=4, metrics=metrics)
+
+    hpa = CALM.hpas[0]
+    name = hpa.key.name
+    entries = (
+        entry(name, -90, 2),
+        entry("other", -80, 2),
+        entry(name, -70, None),
+        entry(name, 9, 3),
+    )
+    (mark,) = recorded_marks(Timeline(at(-100), entries), hpa, at(0).timestamp())
+    assert (mark.at, mark.before, mark.after) == (at(-90).timestamp(), 2, 4)
+    assert mark.words == (
+        "2 → 4 pods: CPU 140 % of the request, target 70 %. "
+        "Recorded before this portal followed it."
+    )
