@@ -24,7 +24,7 @@ from portal.viewmodels.autoscaler import Decided
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 10
+AT_ONCE = 5
 """Apps that are followed in one iteration of the loop: a few milliseconds."""
 
 FEW = 50

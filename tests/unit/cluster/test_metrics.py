@@ -8,6 +8,7 @@ import pytest
 
 from portal.cluster import metrics
 from portal.cluster.errors import Throttled
+from portal.cluster.json_object import JsonObject
 from portal.cluster.metrics import MetricsPoller, usage_in
 from portal.domain.errors import ClusterUnavailable, Forbidden, NotFound
 from portal.domain.keys import Key
@@ -128,7 +129,7 @@ async def test_new_samples_are_read_when_they_are_there() -> None:
     async def pause(seconds: float) -> None:
         pauses.append(seconds)
 
-    answers = [
+    answers: list[JsonObject | str | Exception] = [
         {"items": [usage("one-1-a") | {"timestamp": f"2026-01-01T00:00:{second:02}Z"}]}
         for second in (0, 10, 20)
     ]
