@@ -8,12 +8,11 @@ import pytest
 
 from portal.cluster import metrics
 from portal.cluster.errors import Throttled
-from portal.cluster.json_object import JsonObject
 from portal.cluster.metrics import MetricsPoller, usage_in
 from portal.domain.errors import ClusterUnavailable, Forbidden, NotFound
 from portal.domain.keys import Key
 from portal.state.store import Store
-from tests.unit.cluster.fake import FakeApi
+from tests.unit.cluster.fake import FakeApi, JsonObject
 from tests.unit.state import make
 
 
