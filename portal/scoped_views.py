@@ -233,6 +233,7 @@ class ScopedViews:
             nodes=snapshot.nodes,
             scope=scope,
             turns=self._followers.turns(found) if found else (),
+            controller=self._followers.controller,
         )
 
     def what_if(self, scope: Scope, key: Key, chosen: str = "") -> WhatIf | None:

@@ -608,7 +608,12 @@ class Settings(BaseModel):
         Field(description="File with further certificate authorities for Prometheus, in PEM."),
     ] = None
     metrics_interval: Annotated[
-        float, Field(ge=1, description="Seconds between two reads of the metrics API.")
+        float,
+        Field(
+            ge=1,
+            description="Seconds between two reads of the metrics API, or a little more or less: "
+            "it is read just after it has new samples.",
+        ),
     ] = 10.0
     log_format: Annotated[Literal["json", "text"], Field(description="Form of the log lines.")] = (
         "json"

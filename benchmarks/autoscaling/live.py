@@ -119,7 +119,7 @@ class Outcome:
 async def run(kubeconfig: Path, minutes: float = MINUTES) -> list[Row]:
     """Record, replay, and return the rows."""
     async with Api.connect(kubeconfig) as api:
-        watchers = [foreseen.Watcher(each) for each in foreseen.WATCHERS]
+        watchers = foreseen.watchers()
         return rows(await record(api, minutes, watchers)) + foreseen.rows(watchers)
 
 

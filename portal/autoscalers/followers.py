@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
+from portal.autoscalers.controller import Controller, Evidence, controller_of
 from portal.autoscalers.decided import decided_of
-from portal.autoscalers.following import Followed, followed
-from portal.autoscalers.forecast import MOST_PODS
+from portal.autoscalers.following import MOST_PODS, Followed, followed
 from portal.autoscaling.engine import Decision
 from portal.autoscaling.explain import Turn, turns
+from portal.autoscaling.spec import Flags
 from portal.domain.keys import Key
 from portal.domain.objects import Hpa, PodUsage
 from portal.state.model import AppState
@@ -23,9 +24,11 @@ from portal.viewmodels.autoscaler import Decided
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 10
+AT_ONCE = 5
 """Apps that are followed in one iteration of the loop: a few milliseconds."""
 
+FEW = 50
+"""The decisions up to which each one may change what the controller's flags are taken to be."""
 
 LOOKS_FOR = 15.0
 """Seconds after which nobody looks any more: pages are rendered again every few seconds."""
@@ -58,6 +61,9 @@ class Followers:
         self._newer: dict[str, dict[Key, PodUsage]] = {}
         self._waiting: dict[Key, None] = {}
         self._handle: asyncio.Handle | None = None
+        self._evidence = Evidence()
+        self.controller = Controller()
+        """The controller's flags, as the decisions seen so far tell of them."""
         store.on_change(self.changed)
 
     def changed(self, keys: frozenset[Key]) -> None:
@@ -157,10 +163,22 @@ class Followers:
                     self._decided.pop(hpa, None)
                 continue
             try:
-                self._of[key] = _all(self._of.get(key, {}), self._newest(app), now)
+                before = self._of.get(key, {})
+                self._of[key] = _all(before, self._newest(app), now, self.controller.flags)
+                self._learn(before, self._of[key])
             except Exception:  # a state that nobody has thought of must not end the following
                 log.exception("cannot follow the autoscalers of %s", key)
                 self._of.pop(key, None)
+
+    def _learn(self, before: Mapping[Key, Followed], after: Mapping[Key, Followed]) -> None:
+        """Add what new decisions tell of the controller's flags."""
+        for key, found in after.items():
+            known = before.get(key)
+            if found.witness is None or (known and known.witness is found.witness):
+                continue
+            self._evidence = self._evidence.added(found.witness)
+            if self._evidence.decisions < FEW or self._evidence.decisions % 10 == 0:
+                self.controller = controller_of(self._evidence)
 
     def _newest(self, app: AppState) -> AppState:
         """Return the app with the newest usage of its pods."""
@@ -175,10 +193,12 @@ class Followers:
         return replace(app, usage=usage)
 
 
-def _all(before: dict[Key, Followed], app: AppState, now: datetime) -> dict[Key, Followed]:
+def _all(
+    before: Mapping[Key, Followed], app: AppState, now: datetime, flags: Flags
+) -> dict[Key, Followed]:
     found: dict[Key, Followed] = {}
     for hpa in app.hpas:
-        one = followed(before.get(hpa.key), app, hpa, now)
+        one = followed(before.get(hpa.key), app, hpa, now, flags)
         if one is not None:
             found[hpa.key] = one
     return found

@@ -21,13 +21,23 @@ from portal.autoscalers.adapter import (
     scale_of,
     spec_of,
 )
-from portal.autoscalers.predictions import Graded, Grades, Prediction
+from portal.autoscalers.arrivals import Arrivals, bounds
+from portal.autoscalers.controller import Witness, remembered, witness_of
+from portal.autoscalers.predictions import (
+    NEAR,
+    Graded,
+    GradedStep,
+    Grades,
+    Prediction,
+    Step,
+    standing,
+)
 from portal.autoscalers.reaction import ScaleUp, scale_ups
 from portal.autoscalers.sentences import sentence
 from portal.autoscaling.engine import ABLE, ACTIVE, LIMITED, Constraint, Decision, decide
-from portal.autoscaling.explain import answer_with
+from portal.autoscaling.explain import answer_with, in_time
 from portal.autoscaling.metrics import tolerance_of
-from portal.autoscaling.spec import FLAGS, Spec
+from portal.autoscaling.spec import FLAGS, Flags, Spec
 from portal.autoscaling.state import History as Memory
 from portal.autoscaling.state import Recommendation, Sample, ScaleEvent, State
 from portal.domain.keys import Key
@@ -46,6 +56,9 @@ CATCH_UP = 8
 
 MARKS = 60
 """The most decisions that are kept for the chart."""
+
+MOST_PODS = 150
+"""The most pods with which it is looked for what would change a decision: it takes many of them."""
 
 REMEMBERED = 1800.0
 """Seconds for which a change of the replicas can matter to a policy: its longest period."""
@@ -79,8 +92,11 @@ class Followed(Struct, frozen=True):
     ``state`` and ``decision`` are those of the last sync; ``told`` is True if the status told of
     it. ``agreed`` of ``compared`` decisions were the controller's own; ``differs`` says how the
     last one differed. ``synced`` is the time of the last sync, ``since`` when following began.
+    ``coming`` is the next change if nothing else happens, ``arrivals`` when samples came.
     ``samples`` is its own history, where that of the app is not its alone. ``scale_ups`` are the
-    newest ones, oldest first.
+    newest ones, oldest first. ``flags`` are those that the controller is taken to run with.
+    ``witness`` is what the last decision that the status told of, at the time ``written``, tells
+    of them.
     """
 
     hpa: Hpa
@@ -95,13 +111,20 @@ class Followed(Struct, frozen=True):
     compared: int = 0
     differs: str = ""
     prediction: Prediction | None = None
+    coming: Step | None = None
+    arrivals: Arrivals = Arrivals()
     grades: Grades = Grades()
     marks: tuple[Mark, ...] = ()
     samples: History = History()
     scale_ups: tuple[ScaleUp, ...] = ()
+    flags: Flags = FLAGS
+    written: float = 0.0
+    witness: Witness | None = None
 
 
-def followed(before: Followed | None, app: AppState, hpa: Hpa, now: datetime) -> Followed | None:
+def followed(
+    before: Followed | None, app: AppState, hpa: Hpa, now: datetime, flags: Flags = FLAGS
+) -> Followed | None:
     """Return what is known of an autoscaler now; None while it cannot be followed.
 
     It cannot without a workload as its target, or while one of its targets cannot be read.
@@ -113,14 +136,19 @@ def followed(before: Followed | None, app: AppState, hpa: Hpa, now: datetime) ->
     usage = {each.key: app.usage[each.key] for each in pods if each.key in app.usage}
     seen = Seen(pods, usage, target.desired, target.current)
     at = now.timestamp()
+    if before is not None and before.flags != flags:
+        before = replace(before, flags=flags)
     if before is None or before.hpa.uid != hpa.uid:
-        found = _begun(app, hpa, spec, seen, at)
+        found = _begun(app, hpa, spec, seen, at, flags)
     elif _status(hpa) != _status(before.hpa):
         found = _told(before, hpa, spec, seen, at)
     else:
         found = _untold(before, hpa, spec, seen, at)
     if needs_samples(app):
         found = _sampled(found, app, now)
+    arrivals = found.arrivals.added(usage, at)
+    if arrivals is not found.arrivals:
+        found = replace(found, arrivals=arrivals)
     return _foreseen(_reacted(found, app, at), at)
 
 
@@ -148,6 +176,7 @@ def state_of(
     *,
     replicas: int | None = None,
     after: Decision | None = None,
+    flags: Flags = FLAGS,
 ) -> State:
     """Return the state of a sync at the time ``now``.
 
@@ -167,16 +196,18 @@ def state_of(
         memory,
         after.conditions if after else conditions_of(hpa),
         after.desired if after else hpa.desired,
+        flags,
     )
 
 
-def _begun(app: AppState, hpa: Hpa, spec: Spec, seen: Seen, now: float) -> Followed:
+def _begun(app: AppState, hpa: Hpa, spec: Spec, seen: Seen, now: float, flags: Flags) -> Followed:
     """Begin to follow, with what conditions and timeline tell of the time before."""
     # Before its first sync the status has no replicas.
     replicas = None if hpa.conditions else seen.desired
-    state = state_of(hpa, spec, seen, _earlier(app, hpa, now), now, replicas=replicas)
+    memory = _earlier(app, hpa, now)
+    state = state_of(hpa, spec, seen, memory, now, replicas=replicas, flags=flags)
     state, decision = _as_read(state, decide(state), hpa)
-    return Followed(hpa, spec, seen, now, now, state, decision)
+    return Followed(hpa, spec, seen, now, now, state, decision, flags=flags)
 
 
 def _earlier(app: AppState, hpa: Hpa, now: float) -> Memory:
@@ -245,9 +276,14 @@ def _told(before: Followed, hpa: Hpa, spec: Spec, seen: Seen, now: float) -> Fol
     memory, after = before.decision.history, before.decision
     known = replace(after, desired=before.hpa.desired)
     state, decision = _likeliest(
-        hpa, [state_of(hpa, spec, each, memory, now, after=known) for each in (before.seen, seen)]
+        hpa,
+        [
+            state_of(hpa, spec, each, memory, now, after=known, flags=before.flags)
+            for each in (before.seen, seen)
+        ],
     )
     differs = _difference(decision, hpa)
+    gap = now - before.written if before.written else 0.0
     following = replace(
         before,
         hpa=hpa,
@@ -255,27 +291,41 @@ def _told(before: Followed, hpa: Hpa, spec: Spec, seen: Seen, now: float) -> Fol
         seen=seen,
         synced=now,
         state=state,
-        # What came is what the next sync begins with, whoever is right.
-        decision=replace(decision, desired=hpa.desired),
+        decision=_kept(state, decision, hpa),
         told=True,
         agreed=before.agreed + (not differs),
         compared=before.compared + 1,
         differs=differs,
+        written=now,
+        witness=witness_of(state, hpa.desired, gap) if len(seen.pods) <= MOST_PODS else None,
     )
     return _marked(_graded(following, now), now)
+
+
+def _kept(state: State, decision: Decision, hpa: Hpa) -> Decision:
+    """Return a decision with what came, which is what the next sync begins with, right or not."""
+    history = remembered(state, decision.history)
+    return replace(decision, desired=hpa.desired, history=history)
 
 
 def _untold(before: Followed, hpa: Hpa, spec: Spec, seen: Seen, now: float) -> Followed:
     """Follow the syncs that are due and have changed nothing."""
     found = replace(before, hpa=hpa, spec=spec, seen=seen)
-    period = FLAGS.sync_period
+    period = before.flags.sync_period
     due = int((now - GRACE - before.synced) // period)
     if due <= 0:
         return found
     for number in range(max(1, due - CATCH_UP + 1), due + 1):
         at = before.synced + number * period
         state = state_of(
-            hpa, spec, seen, found.decision.history, at, replicas=seen.desired, after=found.decision
+            hpa,
+            spec,
+            seen,
+            found.decision.history,
+            at,
+            replicas=seen.desired,
+            after=found.decision,
+            flags=found.flags,
         )
         decision = decide(state)
         if decision.replicas != seen.desired:
@@ -285,7 +335,7 @@ def _untold(before: Followed, hpa: Hpa, spec: Spec, seen: Seen, now: float) -> F
             found,
             synced=at,
             state=state,
-            decision=replace(decision, desired=hpa.desired),
+            decision=_kept(state, decision, hpa),
             told=found.told and decision.replicas == seen.desired,
         )
         found = _graded(found, at)
@@ -293,15 +343,18 @@ def _untold(before: Followed, hpa: Hpa, spec: Spec, seen: Seen, now: float) -> F
 
 
 def _graded(following: Followed, now: float) -> Followed:
-    """Grade the prediction that was made last, which is used up."""
-    prediction = following.prediction
+    """Grade the prediction that was made last, which is used up, and the change that came."""
+    prediction, coming = following.prediction, following.coming
     if prediction is None:
         return following
-    hpa = following.hpa
+    hpa, present = following.hpa, prediction.present
     # Until it has a reading for the first time the status desires none, and nothing changes.
     came = hpa.desired if hpa.desired or not hpa.min_replicas else hpa.current
-    graded = Graded(prediction, came, now)
-    return replace(following, grades=following.grades.added(graded), prediction=None)
+    grades = following.grades.added(Graded(prediction, came, now))
+    if came != present or (coming and coming.first + NEAR < now):
+        grades = grades.stepped(GradedStep(now, present, came, coming))
+        coming = None
+    return replace(following, grades=grades, prediction=None, coming=coming)
 
 
 def _marked(following: Followed, now: float) -> Followed:
@@ -317,17 +370,43 @@ def _marked(following: Followed, now: float) -> Followed:
 
 
 def _foreseen(following: Followed, now: float) -> Followed:
-    """Predict the next sync with the newest that is known.
+    """Predict the next sync, and the next change, with the newest that is known.
 
     Not any more once it is due, or has shown: the target may change before the status does.
     """
-    period = FLAGS.sync_period
-    due = following.synced + period * max(1, -(-(now - following.synced) // period))
+    due = next_due(following, now)
     present, known = following.seen.desired, following.prediction
     if known is not None and (now > known.due or present != known.present):
         return following
-    replicas = decide(next_state(following, due)).replicas
-    return replace(following, prediction=Prediction(now, due, present, replicas))
+    state = next_state(following, due)
+    decision = decide(state)
+    low, high = bounds(state, decision, following.arrivals)
+    return replace(
+        following,
+        prediction=Prediction(now, due, present, decision.replicas, low, high),
+        coming=standing(following.coming, _change(state, decision, present, now)),
+    )
+
+
+def next_due(following: Followed, now: float) -> float:
+    """Return the time at which the next sync is due."""
+    period = following.flags.sync_period
+    return following.synced + period * max(1, -(-(now - following.synced) // period))
+
+
+def _change(state: State, decision: Decision, present: int, now: float) -> Step | None:
+    """Return the next change if nothing else happens; None if time alone brings none."""
+    due = state.now
+    if decision.replicas != present:
+        return Step(now, due, due, present, decision.replicas)
+    held = decision.trace.constraint in {Constraint.STABILIZATION, Constraint.RATE}
+    turn = in_time(state, decision) if held and len(state.pods) <= MOST_PODS else None
+    if turn is None or turn.replicas == present:
+        return None
+    # It is decided at the first sync after that.
+    period = state.flags.sync_period
+    at = due + max(0, -(-(turn.value - due) // period)) * period
+    return Step(now, at, at, present, turn.replicas)
 
 
 def next_state(following: Followed, due: float) -> State:
@@ -340,6 +419,7 @@ def next_state(following: Followed, due: float) -> State:
         due,
         replicas=following.seen.desired,
         after=following.decision,
+        flags=following.flags,
     )
 
 

@@ -7,101 +7,110 @@ from datetime import UTC, datetime
 from msgspec import Struct
 
 from portal.autoscalers.following import Followed, next_state
-from portal.autoscalers.predictions import Grades
-from portal.autoscalers.sentences import sentence
-from portal.autoscaling.engine import Constraint, Decision, decide
-from portal.autoscaling.explain import Turn, in_time
-from portal.autoscaling.spec import FLAGS
-from portal.autoscaling.state import State
-from portal.viewmodels.words import count
-
-MOST_PODS = 150
-"""The most pods with which it is looked for what would change a decision: it takes many of them."""
+from portal.autoscalers.predictions import Graded, GradedStep, Grades
+from portal.autoscalers.sentences import minutes, sentence
+from portal.autoscaling.engine import decide
+from portal.viewmodels.words import count, number
 
 
 class GradedView(Struct, frozen=True):
-    """A prediction of a change and what came, as texts."""
+    """A prediction or a foreseen change, and what came, as texts."""
 
     at: datetime
-    predicted: str
-    came: str
+    words: str
     hit: bool
 
 
 class NextView(Struct, frozen=True):
     """The next sync's answer, the next change if nothing else happens, and the grades so far.
 
+    ``range`` bounds the answer where newer samples come before the sync; "" otherwise.
     ``change_at`` is when replicas change at the earliest, by a sync more or less; None if no time
-    alone changes them.
+    alone changes them. ``latest`` are predictions of syncs, ``steps`` the changes that came or were
+    foreseen, both newest first.
     """
 
     replicas: int
     now: int
     due: datetime
     sentence: str
+    range: str
     change: str
     change_at: datetime | None
     grade: str
+    steps_grade: str
     share: float | None
     latest: tuple[GradedView, ...]
+    steps: tuple[GradedView, ...]
 
 
 def next_view(found: Followed) -> NextView:
     """Return what is next, from the newest readings."""
-    period = FLAGS.sync_period
-    prediction = found.prediction
-    due = prediction.due if prediction else found.synced + period
+    prediction, coming, grades = found.prediction, found.coming, found.grades
+    due = prediction.due if prediction else found.synced + found.state.flags.sync_period
     state = next_state(found, due)
     decision = decide(state)
-    present = found.seen.desired
-    change, change_at = "", None
-    if decision.replicas != present:
-        change_at = due
-        change = _change(present, decision.replicas)
-    else:
-        turn = _in_time(state, decision)
-        if turn is not None and turn.replicas != present:
-            # It is decided at the first sync after that.
-            syncs = max(0, -(-(turn.value - due) // period))
-            change_at = due + syncs * period
-            change = _change(present, turn.replicas)
+    low, high = (prediction.low, prediction.high) if prediction else (decision.replicas,) * 2
     return NextView(
         replicas=decision.replicas,
-        now=present,
+        now=found.seen.desired,
         due=_time(due),
         sentence=sentence(state, decision),
-        change=change,
-        change_at=None if change_at is None else _time(change_at),
-        grade=grade_words(found.grades),
-        share=found.grades.hits / found.grades.syncs if found.grades.syncs else None,
-        latest=tuple(
-            GradedView(
-                _time(each.at),
-                _moved(each.prediction.present, each.prediction.replicas),
-                _moved(each.prediction.present, each.came),
-                each.hit,
-            )
-            for each in reversed(found.grades.latest[-8:])
-        ),
+        range=f"{low} to {count(high, 'pod')}" if low < high else "",
+        change=_change(coming.before, coming.after) if coming else "",
+        change_at=_time(coming.due) if coming else None,
+        grade=grade_words(grades),
+        steps_grade=steps_words(grades),
+        share=grades.hits / grades.syncs if grades.syncs else None,
+        latest=tuple(map(_graded, reversed(grades.latest[-8:]))),
+        steps=tuple(map(_graded_step, reversed(grades.graded[-8:]))),
     )
 
 
-def _in_time(state: State, decision: Decision) -> Turn | None:
-    """Return the change that time alone brings: when a window or a policy's period has passed."""
-    held = decision.trace.constraint in {Constraint.STABILIZATION, Constraint.RATE}
-    if not held or len(state.pods) > MOST_PODS:
-        return None
-    return in_time(state, decision)
-
-
 def grade_words(grades: Grades) -> str:
-    """The hit rate in words: "57 of 58 syncs came as predicted, 7 of 8 changes among them."."""
+    """The hit rate in words: "57 of 58 syncs came as predicted; of 8 changes among them 7."."""
     if not grades.syncs:
         return "No prediction has been due yet."
     words = f"{grades.hits:,} of {count(grades.syncs, 'sync')} came as predicted"
     if not grades.steps:
         return f"{words}; none of them was a change."
     return f"{words}; of {count(grades.steps, 'change')} among them {grades.step_hits}."
+
+
+def steps_words(grades: Grades) -> str:
+    """The times of changes in words; "" before the first one."""
+    if not grades.changes and not grades.unfounded:
+        return ""
+    words = f"Of {count(grades.changes, 'change')}, {grades.timed} came within 15 s of the time"
+    ahead = sorted(each.ahead for each in grades.graded if each.hit and each.ahead is not None)
+    if ahead:
+        words += f", known {minutes(ahead[len(ahead) // 2])} before (median)"
+    if grades.unfounded:
+        words += f"; {count(grades.unfounded, 'foreseen change')} did not come"
+    return f"{words}."
+
+
+def _graded(graded: Graded) -> GradedView:
+    prediction = graded.prediction
+    predicted = _moved(prediction.present, prediction.replicas)
+    if prediction.low < prediction.high:
+        predicted = f"{predicted} (between {prediction.low} and {prediction.high})"
+    came = _moved(prediction.present, graded.came)
+    mark = "as predicted" if graded.hit else "not as predicted"
+    return GradedView(_time(graded.at), f"predicted {predicted}, came {came} ({mark})", graded.hit)
+
+
+def _graded_step(graded: GradedStep) -> GradedView:
+    step, off, ahead = graded.step, graded.off, graded.ahead
+    if not graded.came and step is not None:
+        words = f"{step.before} → {step.after} was foreseen and did not come"
+    elif off is None or ahead is None:
+        words = f"{graded.before} → {graded.after}, not foreseen"
+    else:
+        late = f"off by {number(abs(off), 0)} s" if round(off) else "to the second"
+        moved = f"{graded.before} → {graded.after}"
+        words = f"{moved}, foreseen {minutes(ahead)} before, time {late}"
+    return GradedView(_time(graded.at), words, graded.hit)
 
 
 def _change(before: int, after: int) -> str:

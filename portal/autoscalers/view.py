@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
+from portal.autoscalers.controller import Controller, flag_words
 from portal.autoscalers.counted import CountedPod, counted_pods
 from portal.autoscalers.decided import decided_of
 from portal.autoscalers.following import Followed, needs_samples
@@ -73,9 +74,9 @@ class AutoscalersView(Struct, frozen=True):
     ``name`` is the one that is shown, of all ``names``; "" if there is none. ``known`` is False
     where the app itself is not known. ``own`` is what the app's page says of it. ``why`` and
     ``next`` are None while it is not followed, which ``missing`` then explains. ``settings`` are
-    what a replay begins with. ``changes`` is True if the viewer may change the app by its form.
-    ``scalers`` are KEDA's, ``vertical`` the VerticalPodAutoscalers; ``several`` warns of what works
-    against each other.
+    what a replay begins with, ``flags`` what is known of the controller's. ``changes`` is
+    True if the viewer may change the app by its form. ``scalers`` are KEDA's, ``vertical`` the
+    VerticalPodAutoscalers; ``several`` warns of what works against each other.
     """
 
     key: Key
@@ -95,6 +96,7 @@ class AutoscalersView(Struct, frozen=True):
     reaction: ReactionView = NOTHING
     tolerances: Mapping[str, tuple[float, float]] = {}
     settings: Settings | None = None
+    flags: tuple[str, ...] = ()
     changes: bool = False
     unanswered: bool = False
     scalers: tuple[ScalerView, ...] = ()
@@ -112,10 +114,12 @@ def autoscalers_view(
     nodes: Sequence[Node] = (),
     scope: Scope,
     turns: Sequence[Turn] = (),
+    controller: Controller = Controller(),  # noqa: B008
 ) -> AutoscalersView:
     """The page for viewers with ``scope``; ``chosen`` is the name of an autoscaler.
 
-    ``turns`` are what would change the decision of that one.
+    ``turns`` are what would change the decision of that one, and ``controller`` is what is known of
+    the flags of the one that decides.
     """
     if scope.unanswered:
         return AutoscalersView(
@@ -156,7 +160,7 @@ def autoscalers_view(
     decided = decided_of(hpa, found)
     pods = target_pods(state, hpa)
     own = autoscaler_view(hpa, pods, sources, now, state.events, decided)
-    base = replace(base, name=hpa.key.name, own=own)
+    base = replace(base, name=hpa.key.name, own=own, flags=flag_words(controller))
     if found is None:
         return replace(base, missing=decided.sentence)
     base = replace(

@@ -108,6 +108,9 @@ def _ends(state: State, decision: Decision) -> list[float]:
     ends = {each.at + window for each in history.recommendations for window in windows}
     ends |= {each.at + period for each in (*history.ups, *history.downs) for period in periods}
     ends.add(state.now + state.flags.sync_period)
+    held = decision.trace.stabilized.until if decision.trace.stabilized else None
+    if held is not None and decision.trace.constraint is Constraint.STABILIZATION:
+        return sorted(at for at in ends if at >= held)  # until then the same one holds it
     return sorted(at for at in ends if at > state.now)
 
 

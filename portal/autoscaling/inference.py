@@ -35,13 +35,15 @@ class Estimate(Struct, frozen=True):
 
     ``confidence`` is its probability among the candidates, from 0 to 1. ``low`` and ``high`` bound
     the candidates that explain the record as well as it does: with a wide range nothing in the
-    record tells them apart, and the confidence is little more than that of the default.
+    record tells them apart, and the confidence is little more than that of the default. ``usual``
+    is the probability of Kubernetes' default.
     """
 
     value: float
     confidence: float
     low: float
     high: float
+    usual: float
 
 
 class Record(Struct, frozen=True):
@@ -57,20 +59,22 @@ class Record(Struct, frozen=True):
 
 def tolerance(record: Record, flags: Flags = FLAGS, minor: int = LATEST) -> Estimate:
     """Return the controller's tolerance, as a fraction."""
-    return _explained(
-        record, TOLERANCES, FLAGS.tolerance, lambda value: replace(flags, tolerance=value), minor
-    )
+    return _explained(record, TOLERANCES, FLAGS.tolerance, tolerant(flags), minor)
 
 
 def downscale_stabilization(record: Record, flags: Flags = FLAGS, minor: int = LATEST) -> Estimate:
     """Return the controller's stabilization window of scaling down, in seconds."""
-    return _explained(
-        record,
-        WINDOWS,
-        FLAGS.downscale_stabilization,
-        lambda value: replace(flags, downscale_stabilization=value),
-        minor,
-    )
+    return _explained(record, WINDOWS, FLAGS.downscale_stabilization, waiting(flags), minor)
+
+
+def tolerant(flags: Flags) -> Callable[[float], Flags]:
+    """Return a function that gives these flags with another tolerance."""
+    return lambda value: replace(flags, tolerance=value)
+
+
+def waiting(flags: Flags) -> Callable[[float], Flags]:
+    """Return a function that gives these flags with another stabilization window."""
+    return lambda value: replace(flags, downscale_stabilization=value)
 
 
 def _explained(
@@ -81,16 +85,30 @@ def _explained(
     minor: int,
 ) -> Estimate:
     """Return the candidate that explains most decisions."""
-    likelihoods: dict[float, float] = {}
+    wrong: list[int] = []
     for value in candidates:
         decisions = replay(record.spec, record.observations, flags=flags_with(value), minor=minor)
-        wrong = sum(
-            decision.desired != desired
-            for decision, desired in zip(decisions, record.desired, strict=True)
+        wrong.append(
+            sum(
+                decision.desired != desired
+                for decision, desired in zip(decisions, record.desired, strict=True)
+            )
         )
-        right = len(decisions) - wrong
-        likelihoods[value] = wrong * math.log(NOISE) + right * math.log1p(-NOISE)
-    return _estimate(likelihoods, usual)
+    return by_errors(dict(zip(candidates, wrong, strict=True)), len(record.desired), usual)
+
+
+def by_errors(wrong: Mapping[float, int], decisions: int, usual: float) -> Estimate:
+    """Return the candidate that explains most of so many decisions.
+
+    ``wrong`` are the decisions that each of them does not explain.
+    """
+    return _estimate(
+        {
+            value: errors * math.log(NOISE) + (decisions - errors) * math.log1p(-NOISE)
+            for value, errors in wrong.items()
+        },
+        usual,
+    )
 
 
 def sync_period(times: Iterable[float], jitter: float = 1.0) -> Estimate:
@@ -100,13 +118,18 @@ def sync_period(times: Iterable[float], jitter: float = 1.0) -> Estimate:
     or take ``jitter`` seconds.
     """
     ordered = sorted(times)
-    gaps = [later - earlier for earlier, later in pairwise(ordered)]
+    return by_gaps((later - earlier for earlier, later in pairwise(ordered)), jitter)
+
+
+def by_gaps(gaps: Iterable[float], jitter: float = 1.0) -> Estimate:
+    """Return the sync period, from the seconds between one written status and the next."""
+    known = list(gaps)
     likelihoods: dict[float, float] = {}
     for period in PERIODS:
         # How much more often than by chance a gap is so near a multiple of the period.
         hit = math.log(NOISE + (1 - NOISE) * max(1.0, period / (2 * jitter)))
         likelihoods[period] = sum(
-            hit if _is_multiple(gap, period, jitter) else math.log(NOISE) for gap in gaps
+            hit if _is_multiple(gap, period, jitter) else math.log(NOISE) for gap in known
         )
     return _estimate(likelihoods, FLAGS.sync_period)
 
@@ -127,4 +150,5 @@ def _estimate(likelihoods: Mapping[float, float], usual: float) -> Estimate:
     alike = [each for each in likelihoods if math.isclose(likelihoods[each], likelihoods[best])]
     total = sum(math.exp(each - weights[best]) for each in weights.values())
     value = usual if best == usual else alike[len(alike) // 2]
-    return Estimate(value, 1 / total, min(alike), max(alike))
+    default = math.exp(weights[usual] - weights[best]) / total
+    return Estimate(value, 1 / total, min(alike), max(alike), default)

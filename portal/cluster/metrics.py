@@ -1,4 +1,4 @@
-"""Reads the metrics API: one request per interval (and namespace) for the usage of all pods."""
+"""Reads the metrics API: one request (per namespace) for the usage of all pods, again and again."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 import sys
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
@@ -15,6 +16,7 @@ from portal.cluster.backoff import Backoff
 from portal.cluster.decode import key
 from portal.cluster.errors import Throttled
 from portal.cluster.lists import TimeSlicer, page
+from portal.cluster.sample_times import SampleTimes
 from portal.domain.errors import ClusterUnavailable, Forbidden, NotFound, PortalError
 from portal.domain.objects import PodUsage
 from portal.domain.quantities import parse
@@ -28,7 +30,7 @@ TITLE = "CPU and memory use"
 """Name of this source for people."""
 GROUP = "/apis/metrics.k8s.io/v1beta1"
 ANSWER_WITHIN = 5.0
-"""Timeout of a round in seconds; with the interval, an outage shows within 15 s."""
+"""Timeout of a round in seconds; with the interval, an outage shows within 20 s."""
 SLOWEST = 20.0
 """Longest interval in seconds while it fails, so that a recovery shows within 30 s."""
 
@@ -57,7 +59,9 @@ class MetricsPoller:
         namespaces: Sequence[str] = (),
         slicer: TimeSlicer | None = None,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Callable[[], float] = time.time,
     ) -> None:
+        self._clock = clock
         self._api = api
         self._store = store
         self._interval = interval
@@ -68,15 +72,24 @@ class MetricsPoller:
             f"{GROUP}/pods"
         ]
         self._alive_at: datetime | None = None
+        self._samples = SampleTimes(interval)
+        self._newest = 0.0
         store.set_source(SOURCE, synced=False, title=TITLE)
 
     async def run(self) -> None:
-        """Poll for ever: at even intervals, more slowly while it fails, never concurrently."""
+        """Poll for ever: at even intervals, or when a new sample is due; never concurrently.
+
+        It polls more slowly while it fails.
+        """
         loop = asyncio.get_running_loop()
         due = loop.time()
         while True:
             slower = await self.poll()
-            due = max(due + max(self._interval, slower), loop.time())
+            until = self._samples.after(self._newest, self._clock())
+            if slower or until is None:
+                due = max(due + max(self._interval, slower), loop.time())
+            else:
+                due = loop.time() + until
             await self._pause(due - loop.time())
 
     async def poll(self) -> float:
@@ -96,7 +109,9 @@ class MetricsPoller:
             self._alive_at = datetime.now(UTC)
             self._store.set_source(SOURCE, synced=True, alive_at=self._alive_at, title=TITLE)
             self._store.put_usage(usage)
+            self._newest = max((each.at.timestamp() for each in usage), default=0.0)
             return 0
+        self._newest = 0.0
         self._failed(error)
         return self._backoff.next(error.seconds if isinstance(error, Throttled) else 0)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from portal.autoscalers.counted import CountedPod
@@ -130,6 +130,19 @@ def _why(view: AutoscalersView) -> Node:
         html.P(
             why.agreement, className="words quiet-text", **wildcards({"data-testid": "agreement"})
         ),
+        html.Details(
+            [
+                html.Summary("Flags that the controller is taken to run with"),
+                html.Ul([html.Li(each) for each in view.flags]),
+                html.P(
+                    "They are not in the API: they are told by the decisions of all autoscalers "
+                    "of the cluster, and are Kubernetes' defaults until these are quite sure.",
+                    className="words quiet-text",
+                ),
+            ],
+            className="graded",
+            **wildcards({"data-testid": "flags"}),
+        ),
         html.Div([badge(each) for each in view.own.conditions], className="chips")
         if view.own
         else None,
@@ -221,15 +234,32 @@ def _next(view: AutoscalersView) -> Node:
                     **wildcards({"aria-hidden": "true"}),
                 ),
                 html.P(coming.grade, className="words", **wildcards({"data-testid": "grade"})),
+                html.P(
+                    coming.steps_grade,
+                    className="words",
+                    **wildcards({"data-testid": "steps-grade"}),
+                )
+                if coming.steps_grade
+                else None,
             ],
             className="grade",
         ),
         html.Details(
             [
-                html.Summary("Predicted changes, and what came"),
-                html.Ul([_graded(each) for each in coming.latest])
-                if coming.latest
-                else html.P("No change yet.", className="words quiet-text"),
+                html.Summary("Changes, and when they were foreseen"),
+                _listed(coming.steps, "No change yet."),
+                html.P(
+                    "The time is the one that was foreseen first and stood until the change "
+                    "came; one that another load had moved by more than 15 s counts anew.",
+                    className="words quiet-text",
+                ),
+            ],
+            className="graded",
+        ),
+        html.Details(
+            [
+                html.Summary("Predicted syncs, and what came"),
+                _listed(coming.latest, "No change yet."),
                 html.P(
                     "Each prediction is made from what is known just before a sync is due, and "
                     "is kept and compared with what the controller then did.",
@@ -241,16 +271,28 @@ def _next(view: AutoscalersView) -> Node:
     ]
 
 
+def _listed(graded: Sequence[GradedView], none: str) -> Node:
+    if not graded:
+        return html.P(none, className="words quiet-text")
+    return html.Ul([_graded(each) for each in graded])
+
+
 def _soon(coming: NextView) -> list[Node]:
     pods = f"{coming.replicas} pod{'' if coming.replicas == 1 else 's'}"
     verb = "stays at" if coming.replicas == coming.now else "goes to"
-    return ["At its next sync, in ", until(coming.due), f", it {verb} ", html.Strong(pods), "."]
+    newer = f" ({coming.range}, by the measurements until then)" if coming.range else ""
+    return [
+        "At its next sync, in ",
+        until(coming.due),
+        f", it {verb} ",
+        html.Strong(pods),
+        f"{newer}.",
+    ]
 
 
 def _graded(graded: GradedView) -> html.Li:
-    mark = "as predicted" if graded.hit else "not as predicted"
     return html.Li(
-        [age(graded.at), f": predicted {graded.predicted}, came {graded.came} ({mark})"],
+        [age(graded.at), f": {graded.words}"],
         className="severity-good" if graded.hit else "severity-warn",
     )
 

@@ -65,7 +65,7 @@ def next_change(words: str, at: datetime | None) -> Node:
     if at is None:
         return None
     return html.P(
-        [words, " in ", until(at), ", give or take a sync of 15 s."],
+        [words, " in ", until(at), ", give or take one sync."],
         className="next-change",
         **wildcards({"data-testid": "next-change"}),
     )

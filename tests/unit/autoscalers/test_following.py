@@ -5,8 +5,10 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from portal.autoscalers.following import Followed, followed
+from portal.autoscalers.forecast import next_view
 from portal.autoscaling.engine import Constraint
-from portal.autoscaling.spec import MetricSource
+from portal.autoscaling.inference import TOLERANCES
+from portal.autoscaling.spec import Flags, MetricSource
 from portal.domain.keys import Key
 from portal.domain.objects import HpaMetric
 from portal.state.model import AppState
@@ -197,3 +199,78 @@ def test_several_autoscalers_have_histories_of_their_own() -> None:
     assert len(alone.samples) == 0
     both = replace(one, hpas=(CALM, replace(CALM, key=Key("apps", "other"), target_name="other")))
     assert len(follow((0, both), (10, both)).samples) == 2
+
+
+HOLDS = app(told(10, 4, 4, able="ScaleDownStabilized"), [10] * 4, at(29), pods=ready_pods(4))
+BUSY = app(told(140, 2, 4), [140, 140], at(14))
+
+
+def test_a_change_is_foreseen_and_its_time_graded() -> None:
+    begin = ((0.0, app(CALM, [70, 70], at(0))), (15.0, BUSY), (30.0, HOLDS))
+    found = follow(*begin)
+    assert found.coming is not None
+    assert (found.coming.before, found.coming.after) == (4, 1)
+    assert found.coming.due == found.coming.first == at(315).timestamp()
+    quiet = [(float(seconds), HOLDS) for seconds in range(47, 315, 15)]
+    fell = app(told(10, 4, 1), [10] * 4, at(310), pods=ready_pods(4), desired=1)
+    came = follow(*begin, *quiet, (318.0, fell))
+    (step,) = [each for each in came.grades.graded if each.after == 1]
+    assert (step.off, step.ahead, step.hit) == (3.0, 288.0, True)
+    assert came.coming is None
+
+
+def test_a_change_that_another_load_moves_is_foreseen_anew() -> None:
+    begin = ((0.0, app(CALM, [70, 70], at(0))), (15.0, BUSY), (30.0, HOLDS))
+    more = app(told(69, 4, 4), [69] * 4, at(44), pods=ready_pods(4))
+    assert follow(*begin, (45.0, more)).coming is None, "the load is back: nothing is to come"
+    again = app(told(10, 4, 4, able="ScaleDownStabilized"), [10] * 4, at(59), pods=ready_pods(4))
+    coming = follow(*begin, (45.0, more), (60.0, again)).coming
+    assert coming is not None
+    assert (coming.made, coming.first) == (at(60).timestamp(), at(345).timestamp())
+
+
+def test_a_change_that_was_not_foreseen_and_one_that_does_not_come() -> None:
+    calm, busy = app(CALM, [70, 70], at(0)), app(CALM, [140, 140], at(10))
+    sudden = follow((0, calm), (15, BUSY)).grades
+    assert (sudden.changes, sudden.timed, sudden.graded[0].off) == (1, 0, None)
+    # The controller does not do what the readings ask for, such as one that is stopped.
+    stuck = follow((0, calm), *((10 + 2.0 * each, busy) for each in range(20))).grades
+    assert (stuck.changes, stuck.unfounded) == (0, 1)
+
+
+def test_newer_samples_before_a_sync_make_a_range() -> None:
+    def used(percent: float, now: float) -> AppState:
+        return app(CALM, [percent, percent], at(now - 1))
+
+    # Samples come every 10 s and are seen a second later; the sync is due at 45.
+    seen = [(1.0, used(70, 1)), (11.0, used(60, 11)), (21.0, used(72, 21)), (31.0, used(70, 31))]
+    found = follow(*seen)
+    prediction = found.prediction
+    assert prediction is not None
+    assert prediction.due == at(31).timestamp(), "this one has shown before"
+    later = follow(*seen, (33.5, seen[-1][1])).prediction
+    assert later is not None
+    assert later.due == at(46).timestamp()
+    assert (later.low, later.replicas, later.high) == (2, 2, 3)
+    shown = next_view(follow(*seen, (33.5, seen[-1][1])))
+    assert shown.range == "2 to 3 pods"
+    newest = follow(*seen, (41.0, used(70, 41))).prediction
+    assert newest is not None
+    assert newest.low == newest.high == 2, "no other sample comes before the sync"
+
+
+def test_the_flags_that_the_controller_runs_with() -> None:
+    flags = Flags(tolerance=0.3, downscale_stabilization=60.0, sync_period=30.0)
+    busy = app(told(85, 2, 2), [85, 85], at(29))
+    begun = followed(None, app(CALM, [70, 70], at(0)), CALM, at(0), flags)
+    assert begun is not None
+    found = followed(begun, busy, busy.hpas[0], at(30), flags)
+    assert found is not None
+    assert (found.agreed, found.compared) == (1, 1)
+    assert found.prediction is not None
+    assert found.prediction.due == at(60).timestamp()
+    assert found.state.flags == flags
+    usual = follow((0, app(CALM, [70, 70], at(0))), (15, busy))
+    assert (usual.agreed, usual.compared) == (0, 1)
+    assert usual.witness is not None
+    assert [TOLERANCES[each] for each in sorted(usual.witness.tolerances)][-1] == 0.2

@@ -8,8 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from portal.autoscalers.counted import counted_pods
-from portal.autoscalers.forecast import grade_words, next_view
-from portal.autoscalers.predictions import Graded, Grades, Prediction
+from portal.autoscalers.forecast import grade_words, next_view, steps_words
+from portal.autoscalers.predictions import Graded, GradedStep, Grades, Prediction, Step
 from portal.autoscalers.sentences import sentence, turn_words
 from portal.autoscalers.steps import steps
 from portal.autoscaling.engine import decide
@@ -182,7 +182,7 @@ def test_the_next_change_has_a_time() -> None:
     idle = app(told(10, 4, 4, able="ScaleDownStabilized"), [10] * 4, at(29), pods=ready_pods(4))
     found = follow((0, app(told(70, 2, 2), [70, 70], at(0))), (15, busy), (30, idle))
     view = next_view(found)
-    assert (view.replicas, view.now) == (4, 4)
+    assert (view.replicas, view.now, view.range) == (4, 4, "")
     assert view.change == "Drops to 1 pod, unless the load returns"
     assert view.change_at == at(315), "five minutes after the last time that 4 were asked for"
     assert view.due == at(45)
@@ -192,8 +192,36 @@ def test_grades_in_words() -> None:
     grades = Grades()
     assert grade_words(grades) == "No prediction has been due yet."
     for present, predicted, came in ((2, 2, 2), (2, 4, 4), (4, 4, 2)):
-        grades = grades.added(Graded(Prediction(0, 15, present, predicted), came, 15.0))
+        grades = grades.added(
+            Graded(Prediction(0, 15, present, predicted, predicted, 4), came, 15.0)
+        )
     assert grade_words(grades) == ("2 of 3 syncs came as predicted; of 2 changes among them 1.")
     assert [each.hit for each in grades.latest] == [True, False]
+    assert grades.within == 2, "the last one is below its bounds"
     only = replace(grades, steps=0, step_hits=0)
     assert grade_words(only) == "2 of 3 syncs came as predicted; none of them was a change."
+
+
+def test_changes_and_their_times_in_words() -> None:
+    assert steps_words(Grades()) == ""
+    grades = Grades()
+    for graded in (
+        GradedStep(100.0, 2, 4, Step(60.0, 96.0, 99.0, 2, 4)),
+        GradedStep(200.0, 4, 1, Step(150.0, 180.0, 195.0, 4, 1)),
+        GradedStep(300.0, 1, 3),
+        GradedStep(400.0, 3, 2, Step(380.0, 400.0, 400.0, 3, 5)),
+        GradedStep(500.0, 2, 2, Step(470.0, 480.0, 480.0, 2, 1)),
+    ):
+        grades = grades.stepped(graded)
+    assert steps_words(grades) == (
+        "Of 4 changes, 1 came within 15 s of the time, known 40 s before (median); "
+        "1 foreseen change did not come."
+    )
+    found = replace(follow((0, app(told(70, 2, 2), [70, 70], at(0)))), grades=grades)
+    assert [(each.words, each.hit) for each in reversed(next_view(found).steps)] == [
+        ("2 → 4, foreseen 40 s before, time off by 4 s", True),
+        ("4 → 1, foreseen 50 s before, time off by 20 s", False),
+        ("1 → 3, not foreseen", False),
+        ("3 → 2, not foreseen", False),
+        ("2 → 1 was foreseen and did not come", False),
+    ]

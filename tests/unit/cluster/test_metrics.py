@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from portal.cluster.metrics import MetricsPoller, usage_in
 from portal.domain.errors import ClusterUnavailable, Forbidden, NotFound
 from portal.domain.keys import Key
 from portal.state.store import Store
-from tests.unit.cluster.fake import FakeApi
+from tests.unit.cluster.fake import FakeApi, JsonObject
 from tests.unit.state import make
 
 
@@ -116,6 +117,32 @@ async def test_one_request_at_a_time_however_long_it_takes(monkeypatch: pytest.M
     await asyncio.wait_for(api.exhausted.wait(), 5)
     assert len(api.asked) == 3, "the last one is still under way"
     assert pauses.qsize() == 2
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_new_samples_are_read_when_they_are_there() -> None:
+    pauses: list[float] = []
+    now = iter((5.0, 14.0, 23.0))
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+
+    answers: list[JsonObject | str | Exception] = [
+        {"items": [usage("one-1-a") | {"timestamp": f"2026-01-01T00:00:{second:02}Z"}]}
+        for second in (0, 10, 20)
+    ]
+    api = FakeApi(answers)
+    begun = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
+
+    def clock() -> float:
+        return begun + next(now)
+
+    poller = MetricsPoller(api, Store(), interval=10, pause=pause, clock=clock)
+    task = asyncio.create_task(poller.run())
+    await asyncio.wait_for(api.exhausted.wait(), 5)
+    assert [round(each) for each in pauses[:2]] == [10, 20], "even intervals from the start"
+    assert pauses[2] == pytest.approx(10, abs=0.5), "the next sample comes 10 s after this one"
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
