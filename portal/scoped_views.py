@@ -241,7 +241,9 @@ class ScopedViews:
         found = self._followers.of(key).get(hpa.key) if hpa else None
         if found is None:
             return None
-        return what_if_of(found, found.samples if needs_samples(state) else state.history)
+        samples = found.samples if needs_samples(state) else state.history
+        built_in = state.detail is not None and state.detail.chart == CHART
+        return what_if_of(found, samples, built_in=built_in)
 
     def connections(self, identity: Identity, namespace: str) -> tuple[Connection, ...]:
         """The connections that a namespace offers to a new app."""

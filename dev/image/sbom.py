@@ -133,13 +133,16 @@ def _text(binary: bytes, at: int) -> tuple[bytes, int]:
 
 
 def vendored(folder: Path) -> Iterator[Component]:
-    """Style sheets of others that the portal serves, by what their first lines say."""
-    for sheet in sorted(folder.glob("*.css")):
-        head = sheet.read_text()[:1000]
-        found = re.search(r"(Bootstrap(?: Icons)?|@xterm/xterm) +v?(\d[\w.]*)", head)
-        if found:
-            name = found[1].strip().lower().replace(" ", "-")
-            yield component("library", name, found[2], f"pkg:npm/{quote(name)}")
+    """Scripts and style sheets of others that the portal serves, by what their first lines say."""
+    known = r"(Bootstrap(?: Icons)?|@xterm/xterm|uPlot|hyparquet-writer) +\(?v?(\d[\w.]*)"
+    heads = (file.read_text()[:1000] for file in sorted(folder.glob("*.[cj]s*")))
+    found = {
+        each[1].strip().lower().replace(" ", "-"): each[2]
+        for head in heads
+        if (each := re.search(known, head))
+    }
+    for name, version in found.items():
+        yield component("library", name, version, f"pkg:npm/{quote(name)}")
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ from portal.autoscaling.simulation import (
     simulate,
 )
 from portal.autoscaling.spec import FLAGS, Flags, MetricSource, Spec
+from portal.domain.objects import Hpa
 from portal.state.history import History
 from portal.viewmodels.words import joined, number, percent, span
 
@@ -82,6 +83,8 @@ class WhatIf(Struct, frozen=True):
 
     ``start_up`` is the time in seconds until a new pod is ready. ``left_out`` are the metrics of
     which the load is not recorded. ``flags`` are the controller's.
+    ``hpa`` is the autoscaler itself, and ``built_in`` is True if it is one of the built-in chart,
+    whose values can be told.
     """
 
     samples: History
@@ -90,6 +93,8 @@ class WhatIf(Struct, frozen=True):
     start_up: float
     left_out: tuple[str, ...] = ()
     flags: Flags = FLAGS
+    hpa: Hpa | None = None
+    built_in: bool = False
 
 
 def present_settings(found: Followed) -> Settings:
@@ -100,8 +105,8 @@ def present_settings(found: Followed) -> Settings:
     return settings_of(found.spec, cpu, memory, found.state.flags)
 
 
-def what_if_of(found: Followed, samples: History) -> WhatIf:
-    """Return what replays of an autoscaler need."""
+def what_if_of(found: Followed, samples: History, *, built_in: bool = False) -> WhatIf:
+    """Return what replays of an autoscaler need; ``built_in``: it is of the built-in chart."""
     times = [
         (each.ready_at - (each.started_at or each.created_at)).total_seconds()
         for each in found.seen.pods
@@ -113,9 +118,8 @@ def what_if_of(found: Followed, samples: History) -> WhatIf:
         for metric, of in zip(found.spec.metrics, found.hpa.metrics, strict=True)
         if metric.source is not MetricSource.RESOURCE or not measured(of)
     )
-    return WhatIf(
-        samples, found.spec, present_settings(found), start_up, left_out, found.state.flags
-    )
+    flags, base = found.state.flags, present_settings(found)
+    return WhatIf(samples, found.spec, base, start_up, left_out, flags, found.hpa, built_in)
 
 
 class Curve(Struct, frozen=True):

@@ -23,6 +23,7 @@ from portal.autoscaling.metrics import tolerance_of
 from portal.domain.keys import Key
 from portal.domain.objects import Hpa, Kind, Node
 from portal.domain.permissions import Permission, Scope
+from portal.state.assemble import sampled_name
 from portal.state.history import History
 from portal.state.model import AppState, WatchHealth
 from portal.state.timeline import Entry, EntryKind, Timeline
@@ -31,7 +32,7 @@ from portal.viewmodels.app import CHART
 from portal.viewmodels.autoscaler import Decided, autoscaler_view
 from portal.viewmodels.freshness import loading, stale_words
 from portal.viewmodels.headline import headline
-from portal.viewmodels.hpa_metrics import metric_name, metric_view
+from portal.viewmodels.hpa_metrics import metric_view, sampled_metric
 from portal.viewmodels.model import AutoscalerView, Badge, Notice, Severity
 from portal.viewmodels.withheld import without_values
 from portal.viewmodels.words import joined
@@ -175,7 +176,10 @@ def _detailed(
         next=next_view(found),
         marks=(*recorded_marks(timeline, hpa, found.since), *found.marks)[-MARKS:],
         settings=present_settings(found),
-        tolerances={metric_name(each.name): (tolerance.down, tolerance.up) for each in hpa.metrics},
+        tolerances={
+            sampled_metric(sampled_name(each)).name: (tolerance.down, tolerance.up)
+            for each in hpa.metrics
+        },
     )
 
 

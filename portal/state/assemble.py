@@ -15,6 +15,7 @@ from portal.domain.objects import (
     Event,
     Gateway,
     Hpa,
+    HpaMetric,
     HttpRoute,
     Ingress,
     Job,
@@ -26,7 +27,7 @@ from portal.domain.objects import (
     Unreadable,
     Workload,
 )
-from portal.state.history import History, PodHistory, Sample
+from portal.state.history import A_POD, IN_ALL, History, PodHistory, Sample
 from portal.state.index import Objects
 from portal.state.model import AppState, LoadTest
 from portal.state.workloads import autoscaler_of
@@ -220,6 +221,14 @@ def known(state: AppState) -> bool:
     )
 
 
+def sampled_name(metric: HpaMetric) -> str:
+    """Return the name of a metric in samples; its ending tells the unit of its numbers."""
+    return metric.name + _ENDINGS.get(metric.target_type, "")
+
+
+_ENDINGS = {"AverageValue": A_POD, "Value": IN_ALL}
+
+
 def sample(state: AppState, usage: Mapping[Key, PodUsage], at: datetime) -> Sample | None:
     """Return a sample for the history; None for an app without a workload.
 
@@ -234,13 +243,13 @@ def sample(state: AppState, usage: Mapping[Key, PodUsage], at: datetime) -> Samp
     hpas = [hpa for _, hpa in scaled] or list(state.hpas[:1])
     counted = [workload for workload, _ in scaled] or list(state.workloads)
     metrics = {
-        f"{hpa.target_name}/{metric.name}" if len(hpas) > 1 else metric.name: (
+        (f"{hpa.target_name}/" if len(hpas) > 1 else "") + sampled_name(metric): (
             metric.current,
             metric.target,
         )
         for hpa in hpas
         for metric in hpa.metrics
-        if metric.target_type == "Utilization"
+        if metric.target > 0
     }
     used = usage.values()
     return Sample(

@@ -50,6 +50,10 @@ SETTLE_STEP = 5 * 60
 MINUTE = 60
 MAX_OPEN = 60
 """Samples kept in five minutes, for polls and changes; beyond that the newest replaces the last."""
+A_POD, IN_ALL = ", a pod", ", in all"
+"""Endings of a sample's metrics whose numbers are no percentages: the mean of the pods, or a value
+for all of them."""
+
 MAX_METRICS = 4
 """Maximum number of metrics of an autoscaler that are kept."""
 KEPT_OF_A_MINUTE = 3
@@ -71,7 +75,10 @@ _NONE = 0xFFFF
 
 
 class Sample(Struct, frozen=True):
-    """One point of an app's history. ``metrics`` maps a metric to (current, target), percent."""
+    """One point of an app's history. ``metrics`` maps a metric to (current, target).
+
+    Both are percent, or in the metric's own unit where its name ends with ``A_POD`` or ``IN_ALL``.
+    """
 
     at: datetime
     desired: int

@@ -345,6 +345,8 @@ WHAT_IF_KEEP = "what-if-keep"
 WHAT_IF_FORGET = "what-if-forget"
 WHAT_IF_RESET = "what-if-reset"
 WHAT_IF_BASE = "what-if-base"
+WHAT_IF_MANIFEST = "what-if-manifest"
+WHAT_IF_VALUES = "what-if-values"
 
 
 def what_if(name: str) -> str:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 
+from msgspec import Struct
+
 from portal.autoscaling.spec import MetricSource
 from portal.domain.objects import Hpa, HpaMetric
+from portal.state.history import A_POD, IN_ALL
 from portal.viewmodels.model import MetricView
 from portal.viewmodels.words import percent, precise, precise_cores, size
 
@@ -20,6 +23,31 @@ def metric_name(name: str) -> str:
     container, _, metric = name.rpartition("/")
     shown = {"cpu": "CPU", "memory": "Memory"}.get(metric.lower(), metric)
     return f"{shown} of {container}" if container else shown
+
+
+class SampledMetric(Struct, frozen=True):
+    """A metric of a history's samples: its display name, its unit, and the factor to it.
+
+    ``unit`` is "" for percent of the request.
+    """
+
+    name: str
+    unit: str = ""
+    factor: float = 1.0
+
+
+def sampled_metric(name: str) -> SampledMetric:
+    """Return what a name in samples says of its metric."""
+    for ending in (A_POD, IN_ALL):
+        if name.endswith(ending):
+            plain = name.removesuffix(ending)
+            shown = metric_name(plain) + ending
+            unit, factor = _UNITS.get(plain.lower().rpartition("/")[2], (shown, 1.0))
+            return SampledMetric(shown, unit if unit == shown else unit + ending, factor)
+    return SampledMetric(metric_name(name))
+
+
+_UNITS = {"cpu": ("cores", 1.0), "memory": ("MiB", 2.0**-20)}
 
 
 def metric_label(metric: HpaMetric) -> str:

@@ -6,6 +6,7 @@ Times are UTC; the browser turns them into ages.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 
@@ -177,8 +178,8 @@ class OperationView(Struct, frozen=True):
 class SeriesView(Struct, frozen=True):
     """Columns of the live chart, one entry a sample; ``times`` are seconds since 1970.
 
-    ``metrics`` holds (name, percent of the request or None, target percent) columns; ``cpu`` is
-    in cores and ``memory`` in MiB, of all pods together.
+    ``metrics`` holds (name, readings or None, targets) columns, percent of the request unless
+    ``units`` names another unit. ``cpu`` is in cores and ``memory`` in MiB, of all pods together.
     """
 
     times: tuple[int, ...]
@@ -190,6 +191,7 @@ class SeriesView(Struct, frozen=True):
     metrics: tuple[tuple[str, tuple[float | None, ...], tuple[float | None, ...]], ...]
     cpu: tuple[float | None, ...]
     memory: tuple[float | None, ...]
+    units: Mapping[str, str]
 
 
 class LongSeriesView(SeriesView, frozen=True):

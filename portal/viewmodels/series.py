@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from portal.history.summary import Summary
 from portal.state.history import MAX_METRICS, MINUTE, History, PodHistory, Sample
-from portal.viewmodels.hpa_metrics import metric_name
+from portal.viewmodels.hpa_metrics import SampledMetric, sampled_metric
 from portal.viewmodels.model import LongSeriesView, SeriesView
 
 SPARK_MINUTES = 30
@@ -19,6 +19,7 @@ def series_view(history: History) -> SeriesView:
     The parts of one history have the same metrics, so that they can be joined.
     """
     samples = tuple(history)
+    known = {name: sampled_metric(name) for name in sorted(history.metrics)}
     return SeriesView(
         times=tuple(int(each.at.timestamp()) for each in samples),
         desired=tuple(each.desired for each in samples),
@@ -28,23 +29,36 @@ def series_view(history: History) -> SeriesView:
         max_replicas=tuple(each.max_replicas for each in samples),
         metrics=tuple(
             (
-                metric_name(name),
-                tuple(_current(each, name) for each in samples),
-                _targets(samples, name),
+                found.name,
+                tuple(_current(each, name, found) for each in samples),
+                _targets(samples, name, found),
             )
-            for name in sorted(history.metrics)
+            for name, found in known.items()
         ),
+        units=_units(known.values()),
         cpu=tuple(_rounded(each.cpu, 4) for each in samples),
         memory=tuple(_mib(each.memory) for each in samples),
     )
 
 
-def _current(sample: Sample, name: str) -> float | None:
+def _units(metrics: Iterable[SampledMetric]) -> dict[str, str]:
+    return {each.name: each.unit for each in metrics if each.unit}
+
+
+def _current(sample: Sample, name: str, metric: SampledMetric) -> float | None:
     found = sample.metrics.get(name)
-    return None if found is None or found[0] is None else round(found[0], 1)
+    return None if found is None or found[0] is None else _precise(found[0], metric)
 
 
-def _targets(samples: Sequence[Sample], name: str) -> tuple[float | None, ...]:
+def _precise(value: float, metric: SampledMetric) -> float:
+    """Return a reading in its unit with a decimal; a small one that is no percentage with four."""
+    value *= metric.factor
+    return round(value, 4 if metric.unit and abs(value) < 10 else 1)
+
+
+def _targets(
+    samples: Sequence[Sample], name: str, metric: SampledMetric
+) -> tuple[float | None, ...]:
     """The target at each sample; where there was none, the one before it, or the first."""
     known = [sample.metrics[name][1] for sample in samples if name in sample.metrics]
     latest = known[0] if known else None
@@ -52,13 +66,14 @@ def _targets(samples: Sequence[Sample], name: str) -> tuple[float | None, ...]:
     for sample in samples:
         found = sample.metrics.get(name)
         latest = found[1] if found else latest
-        column.append(latest)
+        column.append(None if latest is None else _precise(latest, metric))
     return tuple(column)
 
 
 def long_series_view(summaries: Sequence[Summary], step: int) -> LongSeriesView:
     """Summaries of ``step`` seconds as columns, oldest first."""
     names = sorted({name for each in summaries for name in each.metrics})[:MAX_METRICS]
+    known = {name: sampled_metric(name) for name in names}
     readings = {name: [each.metrics.get(name) for each in summaries] for name in names}
     return LongSeriesView(
         times=tuple(each.at for each in summaries),
@@ -69,22 +84,27 @@ def long_series_view(summaries: Sequence[Summary], step: int) -> LongSeriesView:
         max_replicas=tuple(each.max_replicas for each in summaries),
         metrics=tuple(
             (
-                metric_name(name),
-                tuple(each and _rounded(each[0].mean, 1) for each in found),
-                tuple(each and each[1] for each in found),
+                known[name].name,
+                tuple(each and _scaled(each[0].mean, known[name]) for each in found),
+                tuple(each and _scaled(each[1], known[name]) for each in found),
             )
             for name, found in readings.items()
         ),
+        units=_units(known.values()),
         cpu=tuple(_rounded(each.cpu.mean, 4) for each in summaries),
         memory=tuple(_mib(each.memory.mean) for each in summaries),
         step=step,
         metrics_highest=tuple(
-            tuple(each and _rounded(each[0].highest, 1) for each in found)
-            for found in readings.values()
+            tuple(each and _scaled(each[0].highest, known[name]) for each in found)
+            for name, found in readings.items()
         ),
         cpu_highest=tuple(_rounded(each.cpu.highest, 4) for each in summaries),
         memory_highest=tuple(_mib(each.memory.highest) for each in summaries),
     )
+
+
+def _scaled(number: float | None, metric: SampledMetric) -> float | None:
+    return None if number is None else _precise(number, metric)
 
 
 def _rounded(number: float | None, digits: int) -> float | None:

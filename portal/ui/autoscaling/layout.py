@@ -59,7 +59,7 @@ def layout(context: UiContext, identity: Identity, key: Key, asked: Mapping[str,
                                 ),
                                 card(
                                     "Load and pods over time",
-                                    live_chart(ids.AUTOSCALING_CHART),
+                                    live_chart(ids.AUTOSCALING_CHART, linked=True),
                                     icon_name="chart",
                                 ),
                                 card(

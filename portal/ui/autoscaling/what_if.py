@@ -7,6 +7,7 @@ from typing import Any
 
 from dash import ClientsideFunction, Input, Output, State, dcc, no_update
 
+from portal.autoscalers.manifest import manifest_of, values_of
 from portal.autoscalers.variants import (
     MOST,
     VariantsView,
@@ -25,7 +26,15 @@ from portal.threads import in_thread
 from portal.ui import html, ids
 from portal.ui.accepts import AppKey, OwnText
 from portal.ui.callbacks import Callbacks
-from portal.ui.components.basics import Node, button, icon, internal_link, table, wildcards
+from portal.ui.components.basics import (
+    Node,
+    button,
+    code_block,
+    icon,
+    internal_link,
+    table,
+    wildcards,
+)
 from portal.ui.components.preview import disclosure
 from portal.ui.components.sliders import amount_slider, bounds_slider, target
 from portal.ui.context import UiContext
@@ -193,6 +202,7 @@ def figures(view: VariantsView, given: WhatIf, key: Key, *, changes: bool) -> No
             around="what-if-scroll",
         ),
         _use(view, given, key) if changes and view.changes and view.chosen else None,
+        _away(given, view.chosen or given.base, key),
         disclosure("How far this can be trusted", html.Ul([html.Li(each) for each in view.notes])),
     ]
 
@@ -221,6 +231,32 @@ def _use(view: VariantsView, given: WhatIf, key: Key) -> Node:
         ],
         className="button-row use-these",
     )
+
+
+def _away(given: WhatIf, settings: Settings, key: Key) -> Node:
+    """The settings as manifest and values, to copy and to save."""
+    if given.hpa is None:
+        return None
+    blocks = [
+        code_block(
+            ids.WHAT_IF_MANIFEST,
+            manifest_of(given.hpa, given.base, settings),
+            "the manifest",
+            title="HorizontalPodAutoscaler (manifest)",
+            file=f"{key.name}-autoscaler",
+        )
+    ]
+    if given.built_in:
+        blocks.append(
+            code_block(
+                ids.WHAT_IF_VALUES,
+                values_of(given.hpa, given.base, settings),
+                "the values",
+                title="Helm values of these settings",
+                file=f"{key.name}-values",
+            )
+        )
+    return disclosure("Take these settings away: manifest, values", html.Div(blocks))
 
 
 def register(app: Callbacks, context: UiContext) -> None:

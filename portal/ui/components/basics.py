@@ -212,11 +212,30 @@ def copy_button(target: str, what: str) -> html.Button:
     )
 
 
-def code_block(id: str, text: str, what: str, *, title: str = "", wrap: bool = False) -> html.Div:
-    """Preformatted text with a copy button."""
+def save_button(target: str, what: str, name: str) -> html.Button:
+    """A button that saves the text of the element with id ``target`` as YAML.
+
+    The file is named after ``name`` and the time.
+    """
+    return html.Button(
+        [icon("save"), html.Span("Save")],
+        type="button",
+        className="btn btn-sm btn-quiet",
+        title=f"Save {what} as a file",
+        **wildcards(
+            {"data-save": target, "data-save-as": name, "aria-label": f"Save {what} as a file"}
+        ),
+    )
+
+
+def code_block(
+    id: str, text: str, what: str, *, title: str = "", wrap: bool = False, file: str = ""
+) -> html.Div:
+    """Preformatted text with a copy button, and one that saves it if ``file`` names a file."""
+    save = save_button(id, what, file) if file else None
     return html.Div(
         [
-            html.Div([html.H3(title), copy_button(id, what)], className="code-head"),
+            html.Div([html.H3(title), copy_button(id, what), save], className="code-head"),
             html.Pre(text, id=id, className="code wrap" if wrap else "code", tabIndex=0),
         ],
         className="code-box",

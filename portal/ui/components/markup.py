@@ -16,9 +16,13 @@ def markup(id: str, content: Node, **properties: Any) -> Node:
     }
 
 
-def live_chart(id: str) -> Node:
-    """The chart of an app's history (see chart.js); a callback in the browser sets ``drawn``."""
-    return {"type": "LiveChart", "namespace": "portal_components", "props": {"id": id}}
+def live_chart(id: str, *, linked: bool = False) -> Node:
+    """The chart of an app's history (see chart.js); a callback in the browser sets ``drawn``.
+
+    With ``linked`` the page's address holds its range and zoom.
+    """
+    props = {"id": id, "linked": linked}
+    return {"type": "LiveChart", "namespace": "portal_components", "props": props}
 
 
 def checkbox(value: str, *, checked: bool) -> Node:

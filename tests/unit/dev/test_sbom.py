@@ -83,7 +83,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     return {each["purl"].partition("@")[0]: each["version"] for each in bom["components"]}
 
 
-VENDORED = ("bootstrap", "bootstrap-icons", "%40xterm/xterm")
+VENDORED = ("bootstrap", "bootstrap-icons", "%40xterm/xterm", "uplot", "hyparquet-writer")
 
 
 def test_all_parts_are_in_it(made: dict[str, str]) -> None:

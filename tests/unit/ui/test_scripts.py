@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import xml.etree.ElementTree as ElementTree
 from importlib.resources import files
 from typing import Any
 
@@ -256,14 +257,98 @@ def test_a_curve_of_replicas_holds_each_value_until_the_next() -> None:
     assert chart(SERIES, values) == [None, 3, 5]
 
 
+def test_metrics_in_other_units_have_a_plot_and_colours_of_their_own() -> None:
+    metrics = [["CPU", [50.0] * 3, [70] * 3], ["Memory", [40.0] * 3, [80] * 3]]
+    metrics += [["orders, in all", [1200, None, 34.5], [30] * 3]]
+    several = {**SERIES, "metrics": metrics, "units": {"orders, in all": "orders, in all"}}
+    titles = "panels(series, 'light').map(({ title, lines }) => [title, lines.map((l) => l.name)])"
+    assert chart(several, titles)[:2] == [
+        ["% of request", ["CPU", "CPU target", "Memory", "Memory target"]],
+        ["orders, in all", ["orders, in all", "orders, in all target"]],
+    ]
+    assert chart(several, "columns(series, 'light')[5][1](0)") == "1,200"
+    styles = "panels(series, 'light').map(({ lines }) => lines.map((l) => [l.width, l.dash]))"
+    for plot in chart(several, styles):
+        assert len({json.dumps(style) for style in plot}) == len(plot), "not by colour alone"
+    colours = "panels(series, 'dark').slice(0, 2).flatMap((p) => p.lines.map((l) => l.colour))"
+    assert len({*chart(several, colours)}) == 3
+
+
+def files_of(series: dict[str, Any], result: str, before: str = "") -> Any:
+    """Return the ``result`` for a chart's ``csv``, ``parquet`` or ``svg``."""
+    assets = files("portal.ui").joinpath("assets", "web", "chart.js").read_text()
+    names = "{ csv, parquet, svg, named }"
+    given = f"const series = {json.dumps(series)}, {names} = portalChartFiles"
+    return run(
+        "web/chart-files.js",
+        f"{LIGHT}\n{assets}\n{before}",
+        f"(() => {{ {given}; return {result}; }})()",
+    )
+
+
 def test_the_file_has_plain_numbers_and_the_decisions() -> None:
     at = SERIES["times"][1]
     more = json.dumps({"marks": [[at - 3, 'Adds 1, to 2: "busy", 90 %', "change"]]})
-    given = f"const series = {json.dumps(SERIES)}; return window.portalChart.csv(series, {more})"
-    rows = str(run("web/chart.js", LIGHT, f"(() => {{ {given} }})()")).split("\r\n")
+    rows = str(files_of(SERIES, f"csv(series, {more})")).split("\r\n")
     assert rows[0].startswith("time,desired,current,ready,min_replicas,max_replicas,cpu_cores")
+    assert rows[0].endswith("memory_mib,CPU percent,CPU target percent,decision")
     assert rows[1].endswith(",1,1,1,1,4,0.0204,64.2,20.4,70,")
     assert rows[2].endswith(',2,1,1,1,4,,,,70,"Adds 1, to 2: ""busy"", 90 %"')
+    other = {**SERIES, "metrics": [["a, in all", [1, 2, 3], [4] * 3]], "units": {"a, in all": "a"}}
+    assert '"a, in all","a, in all target"' in str(files_of(other, "csv(series)"))
+
+
+def test_the_parquet_file_has_the_same_columns_with_their_types() -> None:
+    writer = "window.parquetWriter = { parquetWriteBuffer: ({ columnData }) => columnData };"
+    made = files_of(SERIES, "parquet(series)", writer)
+    assert [(each["name"], each["type"]) for each in made][::4] == [
+        *(("time", "TIMESTAMP"), ("min_replicas", "INT32")),
+        *(("CPU percent", "DOUBLE"),),
+    ]
+    by_name = {each["name"]: each["data"] for each in made}
+    assert by_name["max_replicas"] == [4, 4, None]
+    assert by_name["decision"] == [None] * 3
+
+
+def test_the_library_writes_a_parquet_file() -> None:
+    library = files("portal.ui").joinpath("assets", "vendor", "parquet-writer.min.js").read_text()
+    begins = "String.fromCharCode(...new Uint8Array(parquet(series)).slice(0, 4))"
+    assert files_of(SERIES, begins, f"{library}; window.parquetWriter = parquetWriter;") == "PAR1"
+
+
+def svg(series: dict[str, Any], more: str = "{}") -> ElementTree.Element:
+    return ElementTree.fromstring(str(files_of(series, f"svg(series, 'dark', {more})")))
+
+
+def test_the_drawing_has_the_lines_that_are_shown_and_their_key() -> None:
+    name = "{http://www.w3.org/2000/svg}"
+    marks = json.dumps([[15, "Adds 1", "change"]])
+    whole = svg(SERIES, f"{{ title: 'A & <b>', marks: {marks} }}")
+    said = [each.text for each in whole.iter(f"{name}text")]
+    assert said[0] == "A & <b>"
+    assert {"CPU", "CPU target", "desired", "ready", "min–max", "% of request", "MiB"} <= {*said}
+    assert [each.text for each in whole.iter(f"{name}title")][-1] == "Adds 1"
+    cpu = next(each for each in whole.iter(f"{name}path") if each.get("stroke-width") == "2.25")
+    assert str(cpu.get("d")).count("M") == 2, "nothing is drawn where nothing was measured"
+    some = svg(SERIES, "{ hidden: new Set(['CPU', 'CPU target']), shown: [0, 15] }")
+    said = [each.text for each in some.iter(f"{name}text")]
+    assert not {"CPU", "% of request"} & {*said}
+
+
+def test_a_drawing_of_unknown_values_is_one_all_the_same() -> None:
+    unknown = {**SERIES, "metrics": [["CPU", [None] * 3, [None] * 3]], "cpu": [0, 0, 0]}
+    assert "NaN" not in ElementTree.tostring(svg(unknown)).decode()
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("Autoscaling of demo", "Autoscaling-of-demo-20231114-221320Z"),
+        ("../..", "chart-20231114-221320Z"),
+    ],
+)
+def test_files_are_named_after_the_app_and_the_time(title: str, name: str) -> None:
+    assert files_of(SERIES, f"named({json.dumps(title)}, 1700000000)") == name
 
 
 def test_the_table_says_what_the_chart_draws() -> None:

@@ -21,6 +21,7 @@ ALLOWED = [
     "react-dom.min.js",
     "prop-types.min.js",
     "dash_bootstrap_components.min.js",
+    "chart-files.js",
     "chart.js",
     "controls.js",
     "history.js",
@@ -70,7 +71,8 @@ def test_a_page_loads_these_scripts_and_no_others(page: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["plotly.min", "dash_table/", "polyfill", "worker", "async-", "uplot", "xterm"]
+    "name",
+    ["plotly.min", "dash_table/", "polyfill", "worker", "async-", "uplot", "xterm", "parquet"],
 )
 def test_what_no_page_uses_or_some_pages_load_later_is_not_in_it(page: str, name: str) -> None:
     assert name not in page
@@ -92,6 +94,7 @@ def test_what_files_load_later_is_beside_them(client: TestClient) -> None:
     for beside, path in [
         *((core, f"async-{name}.js") for name in ("slider", "upload")),
         *((chart, f"../vendor/uplot.min.{kind}") for kind in ("js", "css")),
+        (chart, "../vendor/parquet-writer.min.js"),
         *(
             (chart, f"../vendor/{name}")
             for name in ("xterm.min.js", "xterm-fit.min.js", "xterm.css")
@@ -127,5 +130,5 @@ def test_dash_bootstrap_components_brings_what_dash_takes_from_the_polyfill_it_g
 
 
 def test_licences_are_beside_the_libraries() -> None:
-    for name in ("bootstrap", "bootstrap-icons", "uplot", "xterm"):
+    for name in ("bootstrap", "bootstrap-icons", "parquet-writer", "uplot", "xterm"):
         assert "MIT License" in (ASSETS / "vendor" / f"LICENSE-{name}").read_text()

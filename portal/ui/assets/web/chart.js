@@ -16,11 +16,13 @@
 
   /* The lines also differ in lightness and dashes, not in colour alone. */
   const COLOURS = {
-    light: { curves: ["#c2185b", "#7a5c00", "#5b21b6", "#0b6e99"], metric: ["#2f5fd0", "#8a3ffc"], ready: "#00695c", desired: "#d55e00",
-      current: "#667085", band: "rgba(47,95,208,.09)", grid: "#e7eaf0", text: "#475467" },
-    dark: { curves: ["#ff7eb0", "#f3d25a", "#c4a7ff", "#6fd3ff"], metric: ["#86a8ff", "#c79bff"], ready: "#3fd0b6", desired: "#ff9b6a",
-      current: "#98a2b3", band: "rgba(134,168,255,.14)", grid: "#2a313c", text: "#b4bcc8" },
+    light: { curves: ["#c2185b", "#7a5c00", "#5b21b6", "#0b6e99"], metric: ["#2f5fd0", "#8a3ffc", "#0b6e99", "#7a5c00"], ready: "#00695c",
+      desired: "#d55e00", current: "#667085", band: "rgba(47,95,208,.09)", grid: "#e7eaf0", text: "#475467", surface: "#ffffff" },
+    dark: { curves: ["#ff7eb0", "#f3d25a", "#c4a7ff", "#6fd3ff"], metric: ["#86a8ff", "#c79bff", "#6fd3ff", "#f3d25a"], ready: "#3fd0b6",
+      desired: "#ff9b6a", current: "#98a2b3", band: "rgba(134,168,255,.14)", grid: "#2a313c", text: "#b4bcc8", surface: "#161c25" },
   };
+  const METRIC_DASHES = [undefined, [12, 3], [5, 2], [2, 2]];
+  const TARGET_DASHES = [[7, 5], [7, 5, 2, 5], [3, 5], [3, 5, 1, 5]];
 
   /* Joins the settled part of the history, which seldom changes, and the tail. Either may arrive
      first, so samples that both hold are taken once. Of a longer range each time stands for a step. */
@@ -28,7 +30,7 @@
     const end = settled.times.length ? settled.times[settled.times.length - 1] + (settled.step ?? 1) - 1 : -Infinity;
     const later = tail.times.filter((time) => time > end).length;
     const rest = (column) => column.slice(column.length - later);
-    const joined = { metrics: [] };
+    const joined = { metrics: [], units: { ...settled.units, ...tail.units } };
     for (const name of ["times", "desired", "current", "ready", "min_replicas", "max_replicas", "cpu", "memory"])
       joined[name] = [...settled[name], ...rest(tail[name])];
     const unknown = (series) => ["", ...[0, 1].map(() => series.times.map(() => null))];
@@ -77,7 +79,15 @@
   const cores = (value) => `${+value.toFixed(3)} cores`;
   const mib = (value) => `${Math.round(value).toLocaleString()} MiB`;
 
-  const colourOf = (name, index, c) => c.metric[["CPU", "Memory"].indexOf(name)] || c.metric[index % c.metric.length];
+  const exactly = (value) => (+value.toPrecision(4)).toLocaleString();
+
+  /* The place of a metric among colours and dashes: that of CPU and memory is always the same. */
+  const placeOf = (name, index) => { const known = ["CPU", "Memory"].indexOf(name); return known < 0 ? index % 4 : known; };
+  const colourOf = (name, index, c) => c.metric[placeOf(name, index)];
+
+  /* The unit of a metric's readings: percent of the request, if the series names no other one. */
+  const unitOf = (series, name) => series.units?.[name] ?? "% of request";
+  const saying = (series, name) => (unitOf(series, name) === "% of request" ? percent : exactly);
 
   /* The readings at which nothing changes: as far from the target as the tolerance. */
   function toleranceBands(series, c, tolerances) {
@@ -86,7 +96,7 @@
       if (down === undefined) return [];
       const times = (factor) => targets.map((each) => (each === null ? null : each * factor));
       return [{ name: `${name} tolerance`, least: times(1 - down), most: times(1 + up),
-        colour: `${colourOf(name, index, c)}22`, say: percent }];
+        colour: `${colourOf(name, index, c)}22`, say: saying(series, name), unit: unitOf(series, name) }];
     });
   }
   /* The line of the highest values beside that of the means, in a longer range. */
@@ -95,11 +105,12 @@
 
   function metricLines(series, c) {
     return series.metrics.flatMap(([name, values, targets], index) => {
-      const colour = colourOf(name, index, c);
+      const [colour, place] = [colourOf(name, index, c), placeOf(name, index)];
+      const [say, unit] = [saying(series, name), unitOf(series, name)];
       return [
-        { name, values, colour, width: 2.25, say: percent },
-        ...highest(name, series.metrics_highest?.[index], colour, percent),
-        { name: `${name} target`, values: targets, colour, width: 1.5, dash: [7, 5], step: true, say: percent },
+        { name, values, colour, width: 2.25, dash: METRIC_DASHES[place], say, unit },
+        ...highest(name, series.metrics_highest?.[index], colour, say, { unit }),
+        { name: `${name} target`, values: targets, colour, width: 1.5, dash: TARGET_DASHES[place], step: true, say, unit },
       ];
     });
   }
@@ -143,13 +154,15 @@
     const limits = known(series.min_replicas)
       ? [{ name: BOUNDS, least: series.min_replicas, most: series.max_replicas, colour: c.band, say: whole }]
       : [];
-    const found = [];
-    if (series.metrics.length)
-      found.push({ title: "% of request", lines: metricLines(series, c), bands: toleranceBands(series, c, more.tolerances), share: 0.34 });
+    const [lines, bands] = [metricLines(series, c), toleranceBands(series, c, more.tolerances)];
+    const units = [...new Set(lines.map(({ unit }) => unit))].sort((a, b) => (b === "% of request") - (a === "% of request"));
+    const found = units.map((unit) => ({ title: unit, share: 0.34,
+      lines: lines.filter((each) => each.unit === unit), bands: bands.filter((each) => each.unit === unit) }));
     found.push({ title: "pods", lines: podLines(series, c, more.curves), bands: limits, share: 0.3 });
     if (known(series.cpu))
       found.push({ title: "cores", right: "MiB", lines: usageLines(series, c), bands: [], share: 0.36 });
-    const all = found.reduce((sum, { share }) => sum + share, 0);
+    // Metrics in units of their own make the chart higher.
+    const all = Math.min(1, found.reduce((sum, { share }) => sum + share, 0));
     return found.map((panel) => ({ ...panel, share: panel.share / all }));
   }
 
@@ -170,30 +183,6 @@
   function markAt(times, marks, at) {
     const after = at ? times[at - 1] : -Infinity;
     return marks?.findLast(([time]) => time > after && time <= times[at]);
-  }
-
-  /* All samples as comma-separated values: numbers without units, times as ISO 8601. */
-  function csv(series, more = {}) {
-    const names = ["time", "desired", "current", "ready", "min_replicas", "max_replicas", "cpu_cores", "memory_mib",
-      ...series.metrics.flatMap(([name]) => [`${name} percent`, `${name} target percent`]),
-      ...(more.curves ?? []).map(({ name }) => name), "decision"];
-    const cell = (value) => (value == null ? "" : /[",\n]/.test(value) ? `"${String(value).replaceAll('"', '""')}"` : String(value));
-    const curves = (more.curves ?? []).map((curve) => held(curve, series.times));
-    const rows = series.times.map((time, at) => [
-      new Date(time * 1000).toISOString(),
-      ...["desired", "current", "ready", "min_replicas", "max_replicas", "cpu", "memory"].map((name) => series[name][at]),
-      ...series.metrics.flatMap(([, values, targets]) => [values[at], targets[at]]),
-      ...curves.map((values) => values[at]),
-      markAt(series.times, more.marks, at)?.[1],
-    ]);
-    return [names, ...rows].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
-  }
-
-  function download(name, text) {
-    const link = Object.assign(document.createElement("a"),
-      { href: URL.createObjectURL(new Blob([text], { type: "text/csv" })), download: name });
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   }
 
   /* The samples in the table, newest first; of very many only every second, third … one. */
@@ -281,7 +270,7 @@
       axes: [
         { ...axis, size: last ? 24 : 6, space: 60,
           values: last ? ticks : (u, splits) => splits.map(() => "") },
-        { ...axis, size: 44, space: 26, values: numbers, label: panel.title, stroke: panel.right ? panel.lines[0].colour : c.text,
+        { ...axis, size: 44, space: 26, values: numbers, label: panel.title.length > 24 ? `${panel.title.slice(0, 23)}…` : panel.title, stroke: panel.right ? panel.lines[0].colour : c.text,
           incrs: panel.title === "pods" ? STEPS.filter((step) => step >= 1) : STEPS },
         ...right,
       ],
@@ -308,7 +297,7 @@
       this.sizes.observe(box);
     }
 
-    show(series, theme, hidden, more, range) {
+    show(series, theme, hidden, more, range, linked) {
       const found = panels(series, theme, more);
       const wanted = shape(found, theme, hidden);
       const moved = range !== this.range;
@@ -321,6 +310,7 @@
         this.shape = wanted;
         this.make(series, found, theme, hidden);
         if (zoom && !moved) this.zoom(zoom.min, zoom.max);
+        else if (linked && linked[0] < this.window()[1] && linked[1] > this.times[0]) this.zoom(...linked);
         else if (range) this.whole();
         return;
       }
@@ -376,7 +366,7 @@
       const { min, max } = this.scale();
       const [from, to] = this.window();
       const zoomed = min > from || max < to;
-      if (zoomed !== this.zoomed) this.tell({ zoomed });
+      this.tell({ zoomed, shown: [min, max] });
       this.zoomed = zoomed;
     }
 
@@ -484,13 +474,22 @@
   }
 
   const RANGES = [["10 min", 600], ["1 h", 3600], ["6 h", 0]];
+  const SAVES = [["CSV", "the samples as comma-separated values"], ["Parquet", "the samples as a Parquet file"],
+    ["PNG", "the chart as a picture"], ["SVG", "the chart as a drawing"]];
 
-  /* The ranges of time, and the samples as a file. */
-  function Ranges({ range, choose, save }) {
-    return el("div", { className: "chart-ranges", role: "group", "aria-label": "Range of the chart" },
-      RANGES.map(([name, seconds]) =>
-        el("button", { key: name, type: "button", "aria-pressed": range === seconds, onClick: () => choose(seconds) }, name)),
-      el("button", { type: "button", onClick: save, title: "Save the samples as comma-separated values" }, "CSV"));
+  /* The ranges of time, a pause, and what can be taken away. */
+  function Tools({ range, choose, paused, pause, save, link }) {
+    return el("div", { className: "chart-tools" },
+      el("div", { className: "chart-ranges", role: "group", "aria-label": "Range of the chart" },
+        RANGES.map(([name, seconds]) =>
+          el("button", { key: name, type: "button", "aria-pressed": range === seconds, onClick: () => choose(seconds) }, name)),
+        el("button", { type: "button", "aria-pressed": paused, onClick: pause,
+          title: "Keep the chart as it is, while newer samples are collected" }, "Pause")),
+      el("div", { className: "chart-ranges", role: "group", "aria-label": "Save the chart" },
+        SAVES.map(([name, what]) =>
+          el("button", { key: name, type: "button", onClick: () => save(name), title: `Save ${what}`, "aria-label": `Save as ${name}` }, name)),
+        link && el("button", { type: "button", "data-copy-here": "", className: "chart-link",
+          title: "Copy a link to this page with its range, zoom and settings" }, el("span", { className: "copy-word" }, "Copy link"))));
   }
 
   function Rows({ series, theme, more }) {
@@ -516,14 +515,23 @@
     Escape: (plots) => plots.whole(),
   };
 
-  function LiveChart({ id, drawn }) {
+  /* The range and the zoom that the address names. */
+  function linkedView() {
+    const [range, zoom] = [window.portalAddress.get("range"), window.portalAddress.get("zoom")];
+    const ends = /^(\d{1,12})-(\d{1,12})$/.exec(zoom)?.slice(1).map(Number);
+    return { range: RANGES.find(([, seconds]) => String(seconds) === range)?.[1] ?? 0, zoom: ends && ends[0] < ends[1] ? ends : null };
+  }
+
+  function LiveChart({ id, drawn, linked }) {
     const { useEffect, useRef, useState } = window.React;
     const box = useRef(null);
     const plots = useRef(null);
+    const asked = useRef(linked ? linkedView() : { range: 0, zoom: null });
     const [state, setState] = useState({});
     const [hidden, setHidden] = useState(new Set());
-    const [range, setRange] = useState(0);
-    const series = drawn?.series;
+    const [range, setRange] = useState(asked.current.range);
+    const [held, setHeld] = useState(null); // the series that a pause keeps
+    const series = held ?? drawn?.series;
     const more = drawn?.more ?? {};
     const empty = !series || series.times.length < 2;
 
@@ -533,12 +541,18 @@
       load().then(() => {
         if (over || !box.current) return;
         plots.current ??= new Plots(box.current, (more) => setState((before) => ({ ...before, ...more })));
-        plots.current.show(series, drawn.theme, hidden, more, range);
+        plots.current.show(series, drawn.theme, hidden, more, range, asked.current.zoom);
+        asked.current.zoom = null;
         setState((before) => ({ ...before, failed: false }));
       }, () => setState((before) => ({ ...before, failed: true })));
       return () => { over = true; };
-    }, [drawn, hidden, range]);
+    }, [drawn, held, hidden, range]);
     useEffect(() => () => plots.current?.end(), []);
+    useEffect(() => {
+      if (!linked || state.zoomed === undefined) return;
+      const ends = state.zoomed ? state.shown.map(Math.round).join("-") : "";
+      window.portalAddress.put({ range: range ? String(range) : "", zoom: ends });
+    }, [range, state.zoomed, state.shown?.[0], state.shown?.[1]]);
     useEffect(() => {
       const show = ({ detail }) => {
         box.current?.parentElement.focus({ preventScroll: true });
@@ -558,15 +572,21 @@
       act(plots.current);
     };
     const found = empty ? [] : panels(series, drawn.theme, more);
-    const save = () => download(`${document.title.split(" · ")[0].replaceAll(/\W+/g, "-")}.csv`, csv(series, more));
+    const save = (form) => {
+      setState((before) => ({ ...before, unsaved: "" }));
+      window.portalChartFiles.save(form, series, drawn.theme, { ...more, hidden, shown: state.shown }).catch(() =>
+        setState((before) => ({ ...before, unsaved: `The chart could not be saved as ${form}. Try again.` })));
+    };
     const words = state.failed
       ? "The chart could not be loaded; it is retried with the next samples"
       : "Waiting for the first samples";
     return el("div", { id, className: "live-chart" },
       !empty && el("div", { className: "chart-top" },
         el(Legend, { found, hidden, toggle }),
-        el(Ranges, { range, choose: setRange, save }),
+        el(Tools, { range, choose: setRange, paused: Boolean(held), pause: () => setHeld(held ? null : series), save, link: linked }),
         el("button", { type: "button", className: "chart-whole", hidden: !state.zoomed, onClick: () => plots.current.whole() }, "Show all")),
+      !empty && el("p", { className: "chart-said", role: "status" },
+        state.unsaved || (held && `Paused at ${moment(held, held.times.length - 1)}: the chart stays as it is until you press Pause again.`)),
       el("div", { className: "chart-plots", role: "img", tabIndex: 0, onKeyDown: key, onBlur: () => { plots.current?.leave(); setState((before) => ({ ...before, early: false })); },
           "aria-label": "Replicas, CPU and memory over time. Arrow keys select a sample, + and - zoom, Escape shows all. The table below has the same data." },
         el("div", { ref: box, className: "chart-box" }),
@@ -577,7 +597,7 @@
   }
 
   window.portal_components = Object.assign(window.portal_components ?? {}, { LiveChart });
-  window.portalChart = { panels, columns, moments, numbers, ticks, csv };
+  window.portalChart = { panels, columns, moments, numbers, ticks, held, markAt, moment, unitOf, clock, date, COLOURS, STEPS, BOUNDS, VENDOR };
   window.dash_clientside = window.dash_clientside || {};
   const props = (series, more) => ({ series: gapped(series), theme: window.portalTheme.current(), more });
   window.dash_clientside.portal = Object.assign(window.dash_clientside.portal || {}, {

@@ -122,6 +122,17 @@
     if (control) focusOn(control);
   }
 
+  /* The query of the address holds the view, without a visit of its own in the browser's history. */
+  window.portalAddress = {
+    get: (name) => new URLSearchParams(location.search).get(name) ?? "",
+    put(values) {
+      const query = new URLSearchParams(location.search);
+      for (const [name, value] of Object.entries(values)) value ? query.set(name, value) : query.delete(name);
+      const search = query.size ? `?${query}` : "";
+      if (search !== location.search) history.replaceState(history.state, "", location.pathname + search);
+    },
+  };
+
   async function copy(text) {
     if (window.isSecureContext && navigator.clipboard) {
       await navigator.clipboard.writeText(text);
@@ -138,17 +149,24 @@
   }
 
   document.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-copy], [data-copy-text], [data-copy-link]");
+    const button = event.target.closest("[data-copy], [data-copy-text], [data-copy-link], [data-copy-here]");
     if (button) {
       event.preventDefault();
       const link = button.dataset.copyLink;
       const text =
+        (button.dataset.copyHere === undefined ? null : location.href) ??
         (link && new URL(link, location.origin).href) ??
         button.dataset.copyText ?? document.getElementById(button.dataset.copy)?.textContent ?? "";
       copy(text).then(() => {
         button.classList.add("copied");
         setTimeout(() => button.classList.remove("copied"), 1400);
       });
+    }
+    const file = event.target.closest("[data-save]");
+    if (file) {
+      const { named, download } = window.portalChartFiles;
+      const text = document.getElementById(file.dataset.save)?.textContent ?? "";
+      download(`${named(file.dataset.saveAs, Date.now() / 1000)}.yaml`, text, "application/yaml");
     }
     if (event.target.closest("#theme-toggle")) window.portalTheme.next();
     const jump = event.target.closest("[data-focus]");

@@ -31,15 +31,8 @@
     ];
   }
 
-  /* The address holds the view, without a visit of its own in the browser's history. */
-  function keepInAddress(asked, base) {
-    const query = new URLSearchParams(location.search);
-    const [set, ...kept] = asked;
-    const put = (name, value) => (value ? query.set(name, value) : query.delete(name));
-    put("set", set === base ? "" : set);
-    ["a", "b", "c"].forEach((name, at) => put(name, kept[at]));
-    const search = query.toString();
-    history.replaceState(history.state, "", location.pathname + (search ? `?${search}` : ""));
+  function keepInAddress([set, ...kept], base) {
+    window.portalAddress.put({ set: set === base ? "" : set, a: kept[0], b: kept[1], c: kept[2] });
   }
 
   window.portalWhatIf = { text, values, words };
@@ -67,7 +60,7 @@
     /* The present settings, or at first those of the address. */
     whatIfSet(resets, base) {
       const first = window.dash_clientside.callback_context.triggered_id !== "what-if-reset";
-      const linked = first ? new URLSearchParams(location.search).get("set") : "";
+      const linked = first ? window.portalAddress.get("set") : "";
       return values(linked || base.text, base);
     },
   });
