@@ -33,6 +33,7 @@ from portal.autoscaling.simulation import (
 from portal.autoscaling.spec import FLAGS, Flags, MetricSource, Spec
 from portal.domain.objects import Hpa
 from portal.state.history import History
+from portal.viewmodels.cost import money
 from portal.viewmodels.words import joined, number, percent, span
 
 MOST = 4
@@ -153,6 +154,12 @@ class VariantsView(Struct, frozen=True):
     problem: str = ""
 
 
+UNKNOWABLE = (
+    "What a replay cannot know: load that would have come, gone or waited with another number of "
+    "pods, such as people who gave up or requests that were tried again. It is modelled as the "
+    "same load whatever the number of pods."
+)
+
 LETTERS = ("What if", "A", "B", "C")
 
 
@@ -170,20 +177,19 @@ def variants_view(given: WhatIf, texts: Sequence[str]) -> VariantsView:
     columns = [("Was", "recorded")]
     columns += [("As it is", "replayed, to compare with what was")]
     columns += [
-        (LETTERS[at], joined(_changes(base, each)) or "as it is")
-        for at, each in enumerate(settings)
+        (LETTERS[at], joined(changes(base, each)) or "as it is") for at, each in enumerate(settings)
     ]
     sums = [was.figures, as_is.figures, *(each.figures for each in made)]
     return VariantsView(
         curves=tuple(
-            _curve(LETTERS[at].lower() if at == 0 else f"what if {LETTERS[at]}", each)
+            curve_of(LETTERS[at].lower() if at == 0 else f"what if {LETTERS[at]}", each.curve)
             for at, each in enumerate(made)
             if settings[at] != base
         ),
         columns=tuple(columns),
-        rows=_rows(sums),
+        rows=figure_rows(sums),
         notes=_notes(given, was, as_is),
-        changes=_changes(base, settings[0]) if settings else (),
+        changes=changes(base, settings[0]) if settings else (),
         chosen=settings[0] if settings else None,
     )
 
@@ -223,18 +229,18 @@ def _replayed(samples: History, spec: Spec, pods: PodModel, flags: Flags) -> _Re
     return _Replayed(curve, figures(curve, pods, limits_of(spec, pods, flags)))
 
 
-def _curve(name: str, found: _Replayed) -> Curve:
+def curve_of(name: str, curve: Sequence[Point]) -> Curve:
     """Return the curve by its changes alone."""
     times: list[int] = []
     values: list[int] = []
-    for each in found.curve:
+    for each in curve:
         if not values or values[-1] != each.replicas:
             times.append(int(each.at))
             values.append(each.replicas)
     return Curve(name, tuple(times), tuple(values))
 
 
-def _changes(base: Settings, settings: Settings) -> tuple[str, ...]:
+def changes(base: Settings, settings: Settings) -> tuple[str, ...]:
     """Return the settings that differ, in words."""
     found: list[str] = []
     for name, words in _WORDS.items():
@@ -262,45 +268,54 @@ _WORDS: Mapping[str, Callable[[int], str]] = {
 }
 
 
-def _rows(figures: Sequence[Figures]) -> tuple[FigureRow, ...]:
-    was = figures[0]
+def figure_rows(
+    sums: Sequence[Figures], costs: Sequence[float | None] = (), currency: str = ""
+) -> tuple[FigureRow, ...]:
+    """Return the figures of curves side by side, each with its difference to the first one's.
 
-    def row(
-        title: str,
-        term: str,
-        value: Callable[[Figures], float | None],
-        show: Callable[[float], str],
-    ) -> FigureRow:
-        first = value(was)
-        return FigureRow(
-            title,
-            term,
-            tuple(
-                ("–", "")
-                if (found := value(each)) is None
-                else (show(found), "" if each is was else _difference(found, first, show))
-                for each in figures
-            ),
-        )
-
-    return (
-        row("Pod-hours", "replicas × time", lambda each: each.pod_hours, lambda v: number(v)),
-        row(
+    ``costs`` are the money for each; empty where there are no prices.
+    """
+    over = [None if each.over_share is None else 100 * each.over_share for each in sums]
+    rows = [
+        _row("Pod-hours", "replicas × time", [each.pod_hours for each in sums], number),
+        _row(
             "Core-hours kept free",
             "CPU request × pod-hours",
-            lambda each: each.core_hours,
-            lambda v: number(v),
+            [each.core_hours for each in sums],
+            number,
         ),
-        row(
-            "Time over target",
-            "beyond the tolerance",
-            lambda each: None if each.over_share is None else 100 * each.over_share,
-            lambda v: f"{number(v, 1)} %",
+        _row(
+            "Time over target", "beyond the tolerance", over, lambda value: f"{number(value, 1)} %"
         ),
-        row("Busiest moment", "of a pod's request", lambda each: each.highest, percent),
-        row("Changes", "of the number of pods", lambda each: each.changes, lambda v: number(v, 0)),
-        row("Most pods", "at once", lambda each: each.most, lambda v: number(v, 0)),
+        _row("Busiest moment", "of a pod's request", [each.highest for each in sums], percent),
+        _row("Changes", "of the number of pods", [each.changes for each in sums], _whole),
+        _row("Most pods", "at once", [each.most for each in sums], _whole),
+    ]
+    if costs:
+        digits = 2 if max(each or 0.0 for each in costs) >= 1 else 4
+        cost = _row("Cost", "of the requests", costs, lambda each: money(each, currency, digits))
+        rows.append(cost)
+    return tuple(rows)
+
+
+def _row(
+    title: str, term: str, values: Sequence[float | None], show: Callable[[float], str]
+) -> FigureRow:
+    first = values[0]
+    return FigureRow(
+        title,
+        term,
+        tuple(
+            ("–", "")
+            if each is None
+            else (show(each), "" if at == 0 else _difference(each, first, show))
+            for at, each in enumerate(values)
+        ),
     )
+
+
+def _whole(value: float) -> str:
+    return number(value, 0)
 
 
 def _difference(value: float, was: float | None, show: Callable[[float], str]) -> str:
@@ -317,8 +332,8 @@ def _notes(given: WhatIf, was: _Replayed, as_is: _Replayed) -> tuple[str, ...]:
         f"The last {span(was.figures.seconds)} are replayed, a decision every 15 s.",
         "The load of all pods together is taken as recorded and shared by the pods that would "
         "have been ready; a new pod is ready after "
-        f"{span(given.start_up)}, as the app's pods were. Load that came or stayed away because "
-        "of the number of pods is not in it.",
+        f"{span(given.start_up)}, as the app's pods were.",
+        UNKNOWABLE,
         f"With the present settings the replay is off by {percent(100 * share)} in pod-hours.",
     ]
     if given.left_out:

@@ -29,7 +29,12 @@ def cost_words(cost: Cost, prices: Prices) -> str:
 
 def money_words(amount: float | None, prices: Prices) -> str:
     """Return an amount of money as text: "0.55 EUR"; "" if there is none."""
-    return "" if amount is None else f"{amount:,.2f} {prices.currency}".strip()
+    return "" if amount is None else money(amount, prices.currency)
+
+
+def money(amount: float, currency: str, digits: int = 2) -> str:
+    """Return an amount of money as text: "0.55 EUR"."""
+    return f"{amount:,.{digits}f} {currency}".strip()
 
 
 def daily_words(

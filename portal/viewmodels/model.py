@@ -184,7 +184,7 @@ class SeriesView(Struct, frozen=True):
 
     times: tuple[int, ...]
     desired: tuple[int, ...]
-    current: tuple[int, ...]
+    current: tuple[int | None, ...]
     ready: tuple[int, ...]
     min_replicas: tuple[int | None, ...]
     max_replicas: tuple[int | None, ...]
