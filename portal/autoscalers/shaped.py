@@ -72,7 +72,8 @@ def asked_of(raw: Mapping[str, object]) -> Asked:
     """Return the load that the fields ask for.
 
     They are ``shape``, ``unit``, ``rest``, ``peak``, ``work`` (CPU time of a request in ms),
-    ``start_up`` (s), and ``course`` with the ``step`` and ``amounts`` of a file.
+    ``start_up`` (s), and ``course`` with the ``step`` and ``amounts`` of a file, or with the
+    ``error`` of one that could not be read.
     """
     chosen = raw.get("shape")
     shape = next((each for each in Shape if each == chosen), None)
@@ -95,9 +96,10 @@ def asked_of(raw: Mapping[str, object]) -> Asked:
         cores = amount("work", 60_000, 0.01) / 1000
     start_up = amount("start_up", _SLOWEST)
     if shape is None:
-        course = _course(raw.get("course"))
+        kept = raw.get("course")
+        course = _course(kept)
         if course is None:
-            errors["file"] = "Choose a file with a time and a load in each line."
+            errors["file"] = _told(kept) or "Choose a file with a time and a load in each line."
     else:
         rest, peak = amount("rest", MOST), amount("peak", MOST)
         if "rest" not in errors and "peak" not in errors and rest > peak:
@@ -124,6 +126,12 @@ def _number(value: object) -> float | None:
         return float(value) if math.isfinite(value) else None
     except OverflowError:
         return None
+
+
+def _told(value: object) -> str:
+    """Return the error of a file that the page keeps; "" for anything else."""
+    told = cast("Mapping[str, object]", value).get("error") if isinstance(value, Mapping) else ""
+    return told[:300] if isinstance(told, str) else ""
 
 
 def _course(value: object) -> Course | None:

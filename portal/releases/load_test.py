@@ -140,7 +140,7 @@ class LoadTests(Action):
         target = next((each for each in offer.targets if each.id == asked.target), None)
         if target is None:
             found["target"] = "Choose one of the app's own Services."
-        if asked.shape not in {each.value for each in Shape}:
+        if asked.shape not in tuple(Shape):
             found["shape"] = "Choose one of the shapes."
         if "seconds" not in found and isinstance(asked.seconds, int):
             needs, left = minutes_of(asked.seconds), offer.minutes_left

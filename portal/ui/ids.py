@@ -354,6 +354,16 @@ def what_if(name: str) -> str:
     return f"what-if-{name}"
 
 
+def shape(place: str, name: str) -> str:
+    """A part of the panel of made-up loads, which two pages have."""
+    return f"{place}-shape-{name}"
+
+
+def shape_note(place: str, name: str) -> str:
+    """The place of the message of a field of that panel."""
+    return f"{place}-shape-{name}-note"
+
+
 # The processes and the shell of a pod.
 TOP = "top"
 TOP_PLACE = "top-place"

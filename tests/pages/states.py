@@ -207,6 +207,19 @@ def choose_range(value: str) -> Act:
     return act
 
 
+def made_up(place: str, shape: str, *before: str, **amounts: str) -> Act:
+    """Choose a load that is made up, after pressing, and fill in its amounts."""
+
+    def act(tab: Tab) -> None:
+        press(*before)(tab)
+        choice = tab.locator(f"#{ids.shape(place, 'shape')}")
+        tab.locator("details", has=choice).locator("> summary").click()
+        choice.select_option(shape)
+        fill({f"#{ids.shape(place, name)}": text for name, text in amounts.items()})(tab)
+
+    return act
+
+
 @dataclass(frozen=True)
 class State:
     """One state of one page.
@@ -339,6 +352,13 @@ STATES: tuple[State, ...] = (
             ("unfolded", "scaled", ".step-lines:visible", unfold, "portal"),
             ("held", "two-autoscalers", "[data-testid=next-change]", nothing, "portal"),
             ("what-if", "scaled", "[data-testid=use-these]", press("#what-if-memory_on"), "portal"),
+            (
+                "made-up",
+                "scaled",
+                "[data-testid=what-if-shape-figures] table",
+                made_up("what-if", "spike", peak="0.5"),
+                "portal",
+            ),
             ("troubled", "troubled-autoscalers", ".notice", nothing, "portal"),
             ("none", "well", "[data-testid=no-autoscaler]", nothing, "portal"),
             ("not-found", "nothing", "#autoscaling-none .words", nothing, "portal"),
@@ -356,6 +376,20 @@ STATES: tuple[State, ...] = (
     State(Page.LAUNCH, "new", "/launch", "#launch-name"),
     State(Page.LAUNCH, "unfolded", "/launch", "#launch-name", unfold),
     State(Page.LAUNCH, "autoscaled", "/launch", "#launch-bounds", press("#launch-autoscaling")),
+    State(
+        Page.LAUNCH,
+        "load-shape",
+        "/launch?image=registry.example.com/team/app:1.0&cpu_request=100m&max=6&target_cpu=70",
+        "[data-testid=launch-shape-figures] table",
+        made_up("launch", "launch-day", rest="0.05", peak="0.6"),
+    ),
+    State(
+        Page.LAUNCH,
+        "load-shape-errors",
+        "/launch?image=registry.example.com/team/app:1.0&max=6",
+        ".note-error",
+        made_up("launch", "daily", rest="some", peak="-1"),
+    ),
     State(
         Page.LAUNCH,
         "errors",

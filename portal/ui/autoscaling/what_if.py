@@ -25,6 +25,8 @@ from portal.live.topics import autoscaling_topic
 from portal.threads import in_thread
 from portal.ui import html, ids
 from portal.ui.accepts import AppKey, OwnText
+from portal.ui.autoscaling import shapes
+from portal.ui.autoscaling.figures import figures_table
 from portal.ui.callbacks import Callbacks
 from portal.ui.components.basics import (
     Node,
@@ -32,7 +34,6 @@ from portal.ui.components.basics import (
     code_block,
     icon,
     internal_link,
-    table,
     wildcards,
 )
 from portal.ui.components.preview import disclosure
@@ -124,6 +125,7 @@ def what_if_card(settings: Settings, asked: Mapping[str, str], top: int) -> list
             className="button-row",
         ),
         html.Div(id=ids.WHAT_IF_FIGURES, **wildcards({"aria-live": "polite"})),
+        disclosure("Another load than the recorded one", html.Div(shapes.panel(shapes.PAGE))),
     ]
 
 
@@ -168,39 +170,8 @@ def figures(view: VariantsView, given: WhatIf, key: Key, *, changes: bool) -> No
     """The figures of each replay side by side, and the way to use the settings."""
     if view.problem:
         return html.P([icon("info"), html.Span(view.problem)], className="words quiet-text")
-    head = ("Figure", *(name for name, _ in view.columns))
-    settings = html.Tr(
-        [
-            html.Th("Settings", scope="row"),
-            *(
-                html.Td(words, className="what-if-words", **wildcards({"data-label": name}))
-                for name, words in view.columns
-            ),
-        ]
-    )
-    rows = [
-        html.Tr(
-            [
-                html.Th([row.title, html.Span(row.term, className="step-term")], scope="row"),
-                *(
-                    html.Td(
-                        [value, html.Span(difference, className="what-if-difference")],
-                        **wildcards({"data-label": name}),
-                    )
-                    for (name, _), (value, difference) in zip(view.columns, row.cells, strict=True)
-                ),
-            ]
-        )
-        for row in view.rows
-    ]
     return [
-        table(
-            "Replays side by side",
-            head,
-            [settings, *rows],
-            class_name="table what-if",
-            around="what-if-scroll",
-        ),
+        figures_table("Replays side by side", view.columns, view.rows),
         _use(view, given, key) if changes and view.changes and view.chosen else None,
         _away(given, view.chosen or given.base, key),
         disclosure("How far this can be trusted", html.Ul([html.Li(each) for each in view.notes])),

@@ -16,12 +16,13 @@ def markup(id: str, content: Node, **properties: Any) -> Node:
     }
 
 
-def live_chart(id: str, *, linked: bool = False) -> Node:
+def live_chart(id: str, *, linked: bool = False, still: bool = False) -> Node:
     """The chart of an app's history (see chart.js); a callback in the browser sets ``drawn``.
 
-    With ``linked`` the page's address holds its range and zoom.
+    With ``linked`` the page's address holds its range and zoom. ``still``: it is of a made-up
+    load, all of which is shown.
     """
-    props = {"id": id, "linked": linked}
+    props = {"id": id, "linked": linked, "still": still}
     return {"type": "LiveChart", "namespace": "portal_components", "props": props}
 
 

@@ -15,6 +15,7 @@ from portal.domain.keys import Key
 from portal.domain.launch import Exposure
 from portal.releases.forms import ReleaseForms
 from portal.ui import html, ids
+from portal.ui.autoscaling import shapes
 from portal.ui.components.basics import (
     ORDINARY_RELEASE,
     Node,
@@ -29,7 +30,7 @@ from portal.ui.components.basics import (
 )
 from portal.ui.components.files import file_buttons
 from portal.ui.components.help import launch_help
-from portal.ui.components.preview import CHECKING, change_dialog, waiting
+from portal.ui.components.preview import CHECKING, change_dialog, disclosure, waiting
 from portal.ui.components.sliders import bounds_slider, replica_slider, target
 from portal.ui.components.sliders import note as note_place
 from portal.ui.launch import image, integrations
@@ -210,6 +211,9 @@ def _size(forms: ReleaseForms, raw: Mapping[str, object]) -> html.Section:
                         for name, fallback in (("target_cpu", 70), ("target_memory", 80))
                     ],
                     drawn("scale_down_window", raw),
+                    disclosure(
+                        "What would the autoscaler do?", html.Div(shapes.panel(shapes.FORM))
+                    ),
                 ],
                 id=ids.LAUNCH_SCALED,
                 className="" if auto else "d-none",

@@ -210,6 +210,36 @@ _places = some.halves(
         }
     ),
 )
+_made_up_loads = st.fixed_dictionaries(
+    {
+        "load": st.fixed_dictionaries(
+            {
+                "shape": st.sampled_from(["", "steady", "spike", "file"]),
+                "unit": st.sampled_from(["cores", "requests"]),
+                **{
+                    name: st.floats() | st.integers() | st.sampled_from(["0", "1,5"]) | some.texts
+                    for name in ("rest", "peak", "work", "start_up")
+                },
+                "course": st.none()
+                | st.fixed_dictionaries({"error": some.texts})
+                | st.fixed_dictionaries(
+                    {"step": st.sampled_from([15, 60, -1]), "amounts": st.lists(st.floats())}
+                ),
+            }
+        )
+    },
+    optional={
+        "texts": st.lists(st.just("min1_max4_cpu70") | some.texts, max_size=5),
+        "form": st.fixed_dictionaries(
+            {
+                "bounds": st.just([1, 4]) | st.lists(st.integers(), max_size=3),
+                "cpu": st.none() | st.floats() | st.just(70),
+                "request": st.just("100m") | some.texts,
+                "window": st.none() | st.floats() | some.texts,
+            }
+        ),
+    },
+)
 _told = some.halves(st.just(""), st.sampled_from(["apps/there-0", "apps/sales"]) | some.texts)
 _VALUES: dict[tuple[str, str], st.SearchStrategy[Any]] = {
     (ids.LOCATION, "pathname"): st.none()
@@ -230,6 +260,10 @@ _VALUES: dict[tuple[str, str], st.SearchStrategy[Any]] = {
     | st.lists(
         st.sampled_from(["min1_max4_cpu70", "cpu0_down9999999999"]) | some.texts, max_size=6
     ),
+    **{
+        (ids.shape(place, "asked"), "data"): st.none() | _made_up_loads | some.raw_contents
+        for place in ("launch", "what-if")
+    },
     (ids.CHART_PLACE, "data"): _places,
     (ids.CHART_YAML, "value"): st.none() | some.yaml_texts,
     (ids.CHART_BASIS, "data"): st.sampled_from(["", "a: 1\n"]) | some.yaml_texts,

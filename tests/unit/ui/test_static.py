@@ -35,6 +35,7 @@ ALLOWED = [
     "objects.js",
     "page.js",
     "session.js",
+    "shapes.js",
     "table.js",
     "terminal.js",
     "whatif.js",

@@ -131,19 +131,20 @@
     return [
       ...curves.map((curve, at) => ({ name: curve.name, values: held(curve, series.times),
         colour: c.curves[at % c.curves.length], width: 2.25, dash: DASHES[at % DASHES.length], step: true, say: whole })),
-      { name: `current${most}`, values: series.current, colour: c.current, width: 1.5, step: true, say: whole },
+      ...(series.current.every((each) => each === null) ? [] : [{ name: `current${most}`, values: series.current, colour: c.current, width: 1.5, step: true, say: whole }]),
       { name: `desired${most}`, values: series.desired, colour: c.desired, width: 2, dash: [2, 4], step: true, say: whole },
       { name: series.step ? "ready, lowest" : "ready", values: series.ready, colour: c.ready, width: 2.5, step: true, say: whole },
     ];
   }
 
   function usageLines(series, c) {
-    return [
+    const found = [
       { name: "CPU used", values: series.cpu, colour: c.metric[0], width: 1.75, say: cores },
       { name: "memory used", values: series.memory, colour: c.metric[1], width: 1.75, dash: [9, 3], scale: "right", say: mib },
       ...highest("CPU used", series.cpu_highest, c.metric[0], cores),
       ...highest("memory used", series.memory_highest, c.metric[1], mib, { scale: "right" }),
     ];
+    return series.memory.every((each) => each === null) ? found.filter(({ scale }) => !scale) : found;
   }
 
   /* The plots from above: what each draws and how much of the height it gets. ``more`` has what only
@@ -160,7 +161,7 @@
       lines: lines.filter((each) => each.unit === unit), bands: bands.filter((each) => each.unit === unit) }));
     found.push({ title: "pods", lines: podLines(series, c, more.curves), bands: limits, share: 0.3 });
     if (known(series.cpu))
-      found.push({ title: "cores", right: "MiB", lines: usageLines(series, c), bands: [], share: 0.36 });
+      found.push({ title: "cores", right: known(series.memory) ? "MiB" : undefined, lines: usageLines(series, c), bands: [], share: 0.36 });
     // Metrics in units of their own make the chart higher.
     const all = Math.min(1, found.reduce((sum, { share }) => sum + share, 0));
     return found.map((panel) => ({ ...panel, share: panel.share / all }));
@@ -478,9 +479,9 @@
     ["PNG", "the chart as a picture"], ["SVG", "the chart as a drawing"]];
 
   /* The ranges of time, a pause, and what can be taken away. */
-  function Tools({ range, choose, paused, pause, save, link }) {
+  function Tools({ range, choose, paused, pause, save, link, still }) {
     return el("div", { className: "chart-tools" },
-      el("div", { className: "chart-ranges", role: "group", "aria-label": "Range of the chart" },
+      !still && el("div", { className: "chart-ranges", role: "group", "aria-label": "Range of the chart" },
         RANGES.map(([name, seconds]) =>
           el("button", { key: name, type: "button", "aria-pressed": range === seconds, onClick: () => choose(seconds) }, name)),
         el("button", { type: "button", "aria-pressed": paused, onClick: pause,
@@ -522,7 +523,7 @@
     return { range: RANGES.find(([, seconds]) => String(seconds) === range)?.[1] ?? 0, zoom: ends && ends[0] < ends[1] ? ends : null };
   }
 
-  function LiveChart({ id, drawn, linked }) {
+  function LiveChart({ id, drawn, linked, still }) {
     const { useEffect, useRef, useState } = window.React;
     const box = useRef(null);
     const plots = useRef(null);
@@ -583,7 +584,7 @@
     return el("div", { id, className: "live-chart" },
       !empty && el("div", { className: "chart-top" },
         el(Legend, { found, hidden, toggle }),
-        el(Tools, { range, choose: setRange, paused: Boolean(held), pause: () => setHeld(held ? null : series), save, link: linked }),
+        el(Tools, { range, choose: setRange, paused: Boolean(held), pause: () => setHeld(held ? null : series), save, link: linked, still }),
         el("button", { type: "button", className: "chart-whole", hidden: !state.zoomed, onClick: () => plots.current.whole() }, "Show all")),
       !empty && el("p", { className: "chart-said", role: "status" },
         state.unsaved || (held && `Paused at ${moment(held, held.times.length - 1)}: the chart stays as it is until you press Pause again.`)),
