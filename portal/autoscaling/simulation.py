@@ -1,4 +1,4 @@
-"""Simulation: what an autoscaler does with a load, recorded or generated. Pure.
+"""Simulation: what an autoscaler does with a load, recorded or made up. Pure.
 
 The load of all pods together is taken as it is given, whatever the number of pods, and is shared by
 those that are ready. So load that was never served is in no record.
