@@ -20,7 +20,7 @@ from typing import Any
 import aiohttp
 from msgspec.structs import replace
 
-from benchmarks.autoscaling import foreseen, objects
+from benchmarks.autoscaling import foreseen, objects, replays
 from benchmarks.scale.api import Api, until
 from benchmarks.scale.seed import MARK
 from benchmarks.table import Row
@@ -120,7 +120,8 @@ async def run(kubeconfig: Path, minutes: float = MINUTES) -> list[Row]:
     """Record, replay, and return the rows."""
     async with Api.connect(kubeconfig) as api:
         watchers = foreseen.watchers()
-        return rows(await record(api, minutes, watchers)) + foreseen.rows(watchers)
+        polls = await record(api, minutes, watchers)
+        return rows(polls) + replays.rows(polls) + foreseen.rows(watchers)
 
 
 def rows(polls: Sequence[Poll]) -> list[Row]:

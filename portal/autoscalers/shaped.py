@@ -17,12 +17,13 @@ from portal.autoscalers.variants import (
     FigureRow,
     WhatIf,
     changes,
+    costs,
     curve_of,
     decoded,
     figure_rows,
 )
 from portal.autoscalers.what_if import Settings, pods_with, spec_with
-from portal.autoscaling.cost import Prices, cost_of
+from portal.autoscaling.cost import Prices
 from portal.autoscaling.metrics import tolerance_of
 from portal.autoscaling.shapes import LONGEST, MOST, Course, Shape, course_of
 from portal.autoscaling.simulation import (
@@ -182,10 +183,8 @@ def shaped_view(
             "percentage of."
         )
     found = [_replayed(load.course, load.cores, each.spec, each.pods, flags) for each in of_cpu]
-    costs = [
-        cost_of(sums.pod_hours, one.pods.cpu, one.pods.memory or None).money(prices)
-        for (_, sums), one in zip(found, of_cpu, strict=True)
-    ]
+    sums = [each for _, each in found]
+    money = costs(sums, [each.pods for each in of_cpu], prices)
     first, (curve, _) = of_cpu[0], found[0]
     return ShapedView(
         series=_series(curve, first.spec, first.pods),
@@ -193,9 +192,7 @@ def shaped_view(
             curve_of(one.name, each) for one, (each, _) in zip(of_cpu[1:], found[1:], strict=True)
         ),
         columns=tuple((each.name, each.words) for each in of_cpu),
-        rows=figure_rows(
-            [sums for _, sums in found], costs if prices.known else (), prices.currency
-        ),
+        rows=figure_rows(sums, money, prices.currency),
         notes=_notes(load, left_out=left_out),
     )
 

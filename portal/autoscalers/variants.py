@@ -21,6 +21,7 @@ from portal.autoscalers.what_if import (
     spec_with,
     start_up_of,
 )
+from portal.autoscaling.cost import Prices, cost_of
 from portal.autoscaling.simulation import (
     MOST_PODS,
     Figures,
@@ -38,6 +39,8 @@ from portal.viewmodels.words import joined, number, percent, span
 
 MOST = 4
 """The most settings that are replayed at once: those of the controls, and three that are kept."""
+
+NO_PRICES = Prices()
 
 LONGEST = 200
 """The most characters of settings as text."""
@@ -160,10 +163,12 @@ UNKNOWABLE = (
     "same load whatever the number of pods."
 )
 
+NO_RECORD = "There is no record of the load yet: come back in a minute, or try another load, below."
+
 LETTERS = ("What if", "A", "B", "C")
 
 
-def variants_view(given: WhatIf, texts: Sequence[str]) -> VariantsView:
+def variants_view(given: WhatIf, texts: Sequence[str], prices: Prices = NO_PRICES) -> VariantsView:
     """Replay the recorded load with the settings of each text; the first are the controls'."""
     base, samples = given.base, given.samples
     settings = [decoded(each, base) for each in texts[:MOST]]
@@ -172,13 +177,14 @@ def variants_view(given: WhatIf, texts: Sequence[str]) -> VariantsView:
         return VariantsView(problem=problem, chosen=settings[0] if settings else None)
     was = _was(samples, given.spec, base, given.flags)
     if not was.curve:
-        return VariantsView(problem="There is no record of the load yet: come back in a minute.")
+        return VariantsView(problem=NO_RECORD)
     as_is, *made = (_replay(given, each) for each in (base, *settings))
     columns = [("Was", "recorded")]
     columns += [("As it is", "replayed, to compare with what was")]
     columns += [
         (LETTERS[at], joined(changes(base, each)) or "as it is") for at, each in enumerate(settings)
     ]
+    pods = [pods_with(each, given.start_up) for each in (base, base, *settings)]
     sums = [was.figures, as_is.figures, *(each.figures for each in made)]
     return VariantsView(
         curves=tuple(
@@ -187,7 +193,7 @@ def variants_view(given: WhatIf, texts: Sequence[str]) -> VariantsView:
             if settings[at] != base
         ),
         columns=tuple(columns),
-        rows=figure_rows(sums),
+        rows=figure_rows(sums, costs(sums, pods, prices), prices.currency),
         notes=_notes(given, was, as_is),
         changes=changes(base, settings[0]) if settings else (),
         chosen=settings[0] if settings else None,
@@ -268,12 +274,24 @@ _WORDS: Mapping[str, Callable[[int], str]] = {
 }
 
 
+def costs(
+    sums: Sequence[Figures], pods: Sequence[PodModel], prices: Prices
+) -> tuple[float | None, ...]:
+    """Return the money for the requests of each curve; empty without prices."""
+    if not prices.known:
+        return ()
+    return tuple(
+        cost_of(each.pod_hours, one.cpu or None, one.memory or None).money(prices)
+        for each, one in zip(sums, pods, strict=True)
+    )
+
+
 def figure_rows(
-    sums: Sequence[Figures], costs: Sequence[float | None] = (), currency: str = ""
+    sums: Sequence[Figures], money_for: Sequence[float | None] = (), currency: str = ""
 ) -> tuple[FigureRow, ...]:
     """Return the figures of curves side by side, each with its difference to the first one's.
 
-    ``costs`` are the money for each; empty where there are no prices.
+    ``money_for`` is the money for each; empty where there are no prices.
     """
     over = [None if each.over_share is None else 100 * each.over_share for each in sums]
     rows = [
@@ -291,10 +309,11 @@ def figure_rows(
         _row("Changes", "of the number of pods", [each.changes for each in sums], _whole),
         _row("Most pods", "at once", [each.most for each in sums], _whole),
     ]
-    if costs:
-        digits = 2 if max(each or 0.0 for each in costs) >= 1 else 4
-        cost = _row("Cost", "of the requests", costs, lambda each: money(each, currency, digits))
-        rows.append(cost)
+    if money_for:
+        digits = 2 if max(each or 0.0 for each in money_for) >= 1 else 4
+        rows.append(
+            _row("Cost", "of the requests", money_for, lambda each: money(each, currency, digits))
+        )
     return tuple(rows)
 
 

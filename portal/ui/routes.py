@@ -121,7 +121,7 @@ def parse(pathname: str | None, search: str | None = "") -> Route:
 
 _OF_AN_APP: Mapping[str, tuple[str, ...]] = {
     Page.LOGS: (),
-    Page.AUTOSCALING: ("autoscaler", "set", "a", "b", "c"),
+    Page.AUTOSCALING: ("autoscaler", "set", "a", "b", "c", "load"),
     Page.TRAIL: (),
     Page.OBJECTS: ("kind", "name"),
     Page.PROCESSES: ("pod", "container"),

@@ -68,8 +68,12 @@ _NOTED = ("file", *_AMOUNTS)
 """The fields beside which a mistake is told."""
 
 
-def panel(place: str) -> list[Node]:
-    """The fields of a made-up load, and the place of its chart and figures."""
+def panel(place: str, linked: str = "") -> list[Node]:
+    """The fields of a made-up load, and the place of its chart and figures.
+
+    ``linked`` fills them in, as an address has them: "spike_cores_0.1_1_20_30".
+    """
+    given = dict(zip(("shape", "unit", *_AMOUNTS), linked[:200].split("_"), strict=False))
     return [
         dcc.Store(id=ids.shape(place, "asked")),
         dcc.Store(id=ids.shape(place, "course")),
@@ -81,13 +85,13 @@ def panel(place: str) -> list[Node]:
         ),
         html.Div(
             [
-                _select(place, "shape", "How the load goes over time", _NAMES, ""),
+                _select(place, "shape", "How the load goes over time", _NAMES, given),
                 *(
                     html.Div(content, id=ids.shape(place, f"{name}-part"), className="d-none")
                     for name, content in (
-                        ("unit", _select(place, "unit", "It is counted in", _UNITS, CORES)),
+                        ("unit", _select(place, "unit", "It is counted in", _UNITS, given)),
                         ("file", _upload(place)),
-                        *((name, _amount(place, name)) for name in _AMOUNTS),
+                        *((name, _amount(place, name, given)) for name in _AMOUNTS),
                     )
                 ),
             ],
@@ -105,20 +109,25 @@ def panel(place: str) -> list[Node]:
     ]
 
 
-def _select(place: str, name: str, label: str, names: Mapping[str, str], value: str) -> Node:
+def _select(
+    place: str, name: str, label: str, names: Mapping[str, str], given: Mapping[str, str]
+) -> Node:
     id = ids.shape(place, name)
+    first = next(iter(names))
+    value = given.get(name, first)
     options: list[Any] = [{"value": each, "label": said} for each, said in names.items()]
     return html.Div(
         [
             html.Label(label, htmlFor=id, className="form-label"),
-            dbc.Select(id=id, value=value, options=options, size="sm"),
+            dbc.Select(id=id, value=value if value in names else first, options=options, size="sm"),
         ],
         className="field",
     )
 
 
-def _amount(place: str, name: str) -> Node:
+def _amount(place: str, name: str, given: Mapping[str, str]) -> Node:
     label, value, hint = _AMOUNTS[name]
+    value = given.get(name, value)
     id = ids.shape(place, name)
     control = dbc.Input(id=id, value=value, size="sm", autoComplete="off", maxLength=40)
     return field(id, label, control, note_id=ids.shape_note(place, name), hint=hint)

@@ -125,7 +125,11 @@ def what_if_card(settings: Settings, asked: Mapping[str, str], top: int) -> list
             className="button-row",
         ),
         html.Div(id=ids.WHAT_IF_FIGURES, **wildcards({"aria-live": "polite"})),
-        disclosure("Another load than the recorded one", html.Div(shapes.panel(shapes.PAGE))),
+        disclosure(
+            "Another load than the recorded one",
+            html.Div(shapes.panel(shapes.PAGE, asked.get("load", ""))),
+            open=bool(asked.get("load")),
+        ),
     ]
 
 
@@ -277,7 +281,7 @@ async def replays(context: UiContext, key: Key, name: str, texts: Sequence[str])
     changes = scope.may(Permission.UPGRADE)
 
     def made() -> tuple[Any, Any]:
-        view = variants_view(given, texts)
+        view = variants_view(given, texts, context.prices)
         curves = [flat(each) for each in view.curves]
         return curves, plain(figures(view, given, key, changes=changes))
 

@@ -25,6 +25,7 @@ from portal.autoscalers.what_if import (
     spec_with,
     start_up_of,
 )
+from portal.autoscaling.cost import Prices
 from portal.autoscaling.simulation import Load, PodModel, simulate
 from portal.autoscaling.spec import (
     Metric,
@@ -118,6 +119,14 @@ def test_replays_side_by_side() -> None:
     assert hours.cells[2][1].startswith("+"), "a lower target takes more pods"
     assert any("without queue" in each for each in view.notes)
     assert any("off by" in each for each in view.notes)
+
+
+def test_with_prices_each_column_has_its_cost() -> None:
+    given = WhatIf(history(), SPEC, BASE, 15.0)
+    prices = Prices(core_hour=1.0, currency="EUR")
+    cost = variants_view(given, [encoded(replace(BASE, cpu=25))], prices).rows[-1]
+    assert (cost.title, cost.cells[0][0]) == ("Cost", "0.79 EUR")
+    assert cost.cells[2][1].startswith("+")
 
 
 def test_a_replay_that_means_nothing_says_why() -> None:

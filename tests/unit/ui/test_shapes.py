@@ -12,11 +12,12 @@ from starlette.testclient import TestClient
 
 from portal.autoscaling.shapes import Course
 from portal.ui import ids
-from portal.ui.autoscaling.shapes import FORM, PAGE, read_upload
+from portal.ui.autoscaling.shapes import FORM, PAGE, panel, read_upload
 from portal.ui.build import build_ui
 from portal.ui.components.files import MAX_FILE
 from tests.unit.ui import fixtures
 from tests.unit.ui.fakes import context
+from tests.unit.ui.test_components import walk
 from tests.unit.ui.test_pages import Browser
 from tests.unit.ui.test_scripts import NODE, run
 
@@ -143,6 +144,34 @@ def test_a_choice_shows_the_fields_that_it_needs(choice: list[str], shown: list[
     classes = run("web/shapes.js", "", f"portalShapes.needed(...{json.dumps(choice)})")
     names = ("unit", "file", "rest", "peak", "work", "start_up")
     assert [name for name, each in zip(names, classes, strict=True) if not each] == shown
+
+
+@pytest.mark.skipif(NODE is None, reason="needs Node.js")
+@pytest.mark.parametrize(
+    ("fields", "written"),
+    [
+        (["spike", "cores", "0.1", "1_0", "20", "30", None, []], "spike_cores_0.1_10_20_30"),
+        (["daily", "cores", None, "", "20", "30"], "daily_cores___20_30"),
+        (["file", "cores", "1"], ""),
+        (["", "cores", "1"], ""),
+    ],
+)
+def test_an_address_holds_the_fields(fields: list[Any], written: str) -> None:
+    assert run("web/shapes.js", "", f"portalShapes.linked({json.dumps(fields)})") == written
+
+
+@pytest.mark.parametrize(
+    ("linked", "values"),
+    [
+        ("spike_requests_0.1_<b>_20_30_more", ["spike", "requests", "0.1", "<b>", "20", "30"]),
+        ("sawtooth_cows", ["", "cores", "0.1", "1", "20", "30"]),
+        ("", ["", "cores", "0.1", "1", "20", "30"]),
+    ],
+)
+def test_an_address_fills_the_fields_in(linked: str, values: list[str]) -> None:
+    found = {getattr(each, "id", ""): each for node in panel(PAGE, linked) for each in walk(node)}
+    names = ("shape", "unit", "rest", "peak", "work", "start_up")
+    assert [found[ids.shape(PAGE, name)].value for name in names] == values
 
 
 @pytest.mark.skipif(NODE is None, reason="needs Node.js")

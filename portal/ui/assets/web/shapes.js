@@ -13,6 +13,10 @@
 
   const load = ([shape, unit, rest, peak, work, start_up, course]) => ({ shape, unit, rest, peak, work, start_up, course });
 
+  /* The fields in an address; a file is in none. */
+  const linked = (fields) =>
+    (!fields[0] || fields[0] === "file" ? "" : fields.slice(0, 6).map((each) => String(each ?? "").replaceAll("_", "")).join("_"));
+
   function ask(place, asked) {
     clearTimeout(timers[place]);
     timers[place] = setTimeout(() => {
@@ -37,7 +41,7 @@
       more: { curves: curves.map((each) => ({ ...each, times: later(each.times) })) } };
   }
 
-  window.portalShapes = { needed, load, drawn };
+  window.portalShapes = { needed, load, linked, drawn };
   window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.portal = Object.assign(window.dash_clientside.portal || {}, {
     shapeOfForm(...given) {
@@ -49,6 +53,7 @@
     },
 
     shapeOfPage(...given) {
+      window.portalAddress?.put({ load: linked(given) });
       ask("what-if", { load: load(given), texts: given[7] ?? [] });
       return needed(given[0], given[1]);
     },
