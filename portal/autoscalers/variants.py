@@ -163,6 +163,13 @@ UNKNOWABLE = (
     "same load whatever the number of pods."
 )
 
+MEASURED = (
+    "In load tests on a real cluster, whose pods were small and took long to start, replays with a "
+    "CPU target had 7 to 41 % more pod-hours than there were: the work of starting pods is in the "
+    "record, and counts as load. With a memory target they had far more: memory hardly spreads "
+    "over more pods, as a replay has it."
+)
+
 NO_RECORD = "There is no record of the load yet: come back in a minute, or try another load, below."
 
 LETTERS = ("What if", "A", "B", "C")
@@ -353,6 +360,7 @@ def _notes(given: WhatIf, was: _Replayed, as_is: _Replayed) -> tuple[str, ...]:
         "have been ready; a new pod is ready after "
         f"{span(given.start_up)}, as the app's pods were.",
         UNKNOWABLE,
+        MEASURED,
         f"With the present settings the replay is off by {percent(100 * share)} in pod-hours.",
     ]
     if given.left_out:
