@@ -63,6 +63,12 @@ def is_plan(value: object) -> bool:
     )
 
 
+def is_made_up_load(value: object) -> bool:
+    """Return True for the fields of a made-up load, with those of a form or texts of settings."""
+    made = as_mapping(value)
+    return value is None or ("load" in made and made.keys() <= {"load", "form", "texts"})
+
+
 AppKey = Annotated[list[str], Accepts(is_key)]
 """Namespace and name of a release."""
 
@@ -74,6 +80,9 @@ Plan = Annotated[dict[str, Any] | None, Accepts(is_plan)]
 
 OwnText = Annotated[str | None, Accepts(lambda value: value is None or _own_text(value))]
 """A text that the portal put into the page, as opposed to one that a user has typed."""
+
+MadeUpLoad = Annotated[dict[str, Any] | None, Accepts(is_made_up_load)]
+"""The fields of a made-up load and what is replayed on it; their own checks report errors."""
 
 FieldValue = Annotated[Any, Accepts(lambda _: True)]
 """The value of a form field: anything within the limits of size; the form's own checks report

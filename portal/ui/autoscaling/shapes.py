@@ -27,7 +27,7 @@ from portal.domain.keys import Key
 from portal.live.topics import autoscaling_topic
 from portal.threads import in_thread
 from portal.ui import html, ids
-from portal.ui.accepts import AppKey, FieldValue, OwnText
+from portal.ui.accepts import AppKey, MadeUpLoad, OwnText
 from portal.ui.autoscaling.figures import figures_table
 from portal.ui.callbacks import Callbacks
 from portal.ui.components.basics import Node, icon, wildcards
@@ -54,14 +54,19 @@ _NAMES = {
 _UNITS = {CORES: "CPU cores of all pods together", REQUESTS: "Requests a second"}
 
 _AMOUNTS = {
-    "rest": ("Load at rest", "0.1", ""),
-    "peak": ("Load at the peak", "1", ""),
+    "rest": ("Load at rest", "0.1", "Of all pods together, at the quietest time."),
+    "peak": ("Load at the peak", "1", "Of all pods together, at the busiest time."),
     "work": (
         "CPU time of a request, ms",
         "20",
         "An assumption: the load in cores is requests a second × this.",
     ),
-    "start_up": ("Seconds until a new pod is ready", "30", ""),
+    "start_up": ("Seconds until a new pod is ready", "30", "An assumption: 30 is usual."),
+}
+
+_HINTS = {
+    "shape": "Nothing is replayed until one is chosen.",
+    "unit": "Requests a second become cores by the CPU time of one.",
 }
 
 _NOTED = ("file", *_AMOUNTS)
@@ -115,11 +120,13 @@ def _select(
     id = ids.shape(place, name)
     first = next(iter(names))
     value = given.get(name, first)
+    hint = _HINTS[name]
     options: list[Any] = [{"value": each, "label": said} for each, said in names.items()]
     return html.Div(
         [
             html.Label(label, htmlFor=id, className="form-label"),
             dbc.Select(id=id, value=value if value in names else first, options=options, size="sm"),
+            html.Div(hint, id=f"{id}-hint", className="form-text"),
         ],
         className="field",
     )
@@ -210,7 +217,7 @@ def register(app: Callbacks, context: UiContext) -> None:
     @app.callback(
         *_outputs(FORM), Input(ids.shape(FORM, "asked"), "data"), prevent_initial_call=True
     )
-    async def of_form(asked: FieldValue) -> tuple[Any, ...]:
+    async def of_form(asked: MadeUpLoad) -> tuple[Any, ...]:
         raw = _mapping(asked)
         form = _mapping(raw.get("form"))
 
@@ -227,7 +234,7 @@ def register(app: Callbacks, context: UiContext) -> None:
         State(ids.AUTOSCALING_NAME, "data"),
         prevent_initial_call=True,
     )
-    async def of_page(asked: FieldValue, key: AppKey, name: OwnText) -> tuple[Any, ...]:
+    async def of_page(asked: MadeUpLoad, key: AppKey, name: OwnText) -> tuple[Any, ...]:
         scope = context.scope(autoscaling_topic(Key(*key), name or ""), context.identity())
         given = context.what_if(scope, Key(*key), name or "")
         raw = _mapping(asked)

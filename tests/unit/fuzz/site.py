@@ -261,7 +261,12 @@ _VALUES: dict[tuple[str, str], st.SearchStrategy[Any]] = {
         st.sampled_from(["min1_max4_cpu70", "cpu0_down9999999999"]) | some.texts, max_size=6
     ),
     **{
-        (ids.shape(place, "asked"), "data"): st.none() | _made_up_loads | some.raw_contents
+        (ids.shape(place, "asked"), "data"): st.none()
+        | _made_up_loads
+        | st.fixed_dictionaries(
+            {"load": some.raw_contents},
+            optional={"form": some.raw_contents, "texts": some.raw_contents},
+        )
         for place in ("launch", "what-if")
     },
     (ids.CHART_PLACE, "data"): _places,
