@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import audit, bring_up, limits, logs, stop, weight
+from benchmarks import audit, bring_up, flood, limits, logs, stop, weight
 from benchmarks.autoscaling import live, overview, peers, speed, what_if
 from benchmarks.inputs import index
 from benchmarks.inputs import measure as inputs
@@ -48,7 +48,7 @@ LAUNCHES: dict[str, Callable[[Ground, int], Awaitable[list[Row]]]] = {
     "many": many.measure,
     "person": as_person.measure,
 }
-ALL = ("demo", "engine", "audit", *LAUNCHES, "stop", "weight", "logs", "limits", *SCALE)
+ALL = ("demo", "engine", "audit", "flood", *LAUNCHES, "stop", "weight", "logs", "limits", *SCALE)
 
 
 async def launches(chosen: list[str], options: argparse.Namespace, console: Console) -> list[Row]:
@@ -155,6 +155,8 @@ def _measure(options: argparse.Namespace, console: Console) -> int:
         keep(bring_up.warm())
     if "audit" in options.only:
         keep(asyncio.run(audit.measure()))
+    if "flood" in options.only:
+        keep(asyncio.run(flood.measure()))
     if "engine" in options.only:
         running = demo.ensure()
         _use(running.kubeconfig, running.binaries)
