@@ -110,7 +110,7 @@ NOT_ASKED = NoRights("What you may do has not been found out yet.")
 class _Answer(Struct, frozen=True):
     rights: Rights
     at: float
-    """When it was asked for."""
+    """Time at which it was asked for."""
 
 
 class KnownRights:

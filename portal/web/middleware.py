@@ -96,7 +96,8 @@ class RequestMiddleware:
         self._public = public
         self._proxy_names = proxy_names
         self._transport = transport
-        self._untokened = untokened
+        # What a link shows is asked for with the link's own token, and for nobody's login.
+        self._untokened = frozenset(untokened) | (links.paths if links else frozenset())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""

@@ -388,7 +388,14 @@ def value_for(key: Key) -> Any:
 
 def components_for(key: Key) -> Callable[[str], list[dict[str, Any]]]:
     """What matches a pattern of ids on such a page: one component of each."""
-    wild: dict[str, Any] = {"path": "/image/tag", "name": key.name, "revision": 1}
+    wild: dict[str, Any] = {
+        "path": "/image/tag",
+        "name": key.name,
+        "revision": 1,
+        "link": "a-link-that-is-none",
+        "binding": "a-binding-that-is-none",
+        "session": "a-session-that-is-none",
+    }
 
     def components(pattern: str) -> list[dict[str, Any]]:
         declared: dict[str, Any] = json.loads(pattern)
