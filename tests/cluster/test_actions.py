@@ -32,6 +32,7 @@ from portal.domain.errors import Conflict, ReleaseBusy
 from portal.domain.identity import Identity
 from portal.domain.keys import LAUNCHED_BY, Key
 from portal.domain.launch import AutoscalingSpec, Exposure, LaunchSpec
+from portal.domain.limits import LIMITS
 from portal.domain.namespaces import NamespaceRules
 from portal.domain.objects import Kind
 from portal.domain.operations import STOP_GRACE, Operation, OperationPhase
@@ -142,6 +143,7 @@ async def portal(
             holder=uuid.uuid4().hex,
             fields=form_fields,
             timing=OperationTiming(limit=limit),
+            limit_of_one=replace(LIMITS.operations, most=0),
         )
         actions = Actions(
             store,

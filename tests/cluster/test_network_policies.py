@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from dev import demo, namespaces
-from dev.cluster import choose, network, settings
+from dev.cluster import choose, network, registry, settings
 from dev.cluster.choose import How
 from dev.cluster.paths import Layout
 from tests.cluster.test_portal_chart import CHART, HELM, _run
@@ -116,27 +116,38 @@ def _apply(*objects: dict[str, object]) -> None:
 
 @contextmanager
 def _other_machine(name: str, folder: Path) -> Iterator[None]:
-    """A network namespace with two addresses, and a server of a folder at both."""
+    """A network namespace with two addresses, and a server of a folder at both.
+
+    The server's process holds it, not ``ip netns``, which would cover the mounts of all pods.
+    """
     with ExitStack() as stack:
-        network.ip("netns", "add", name)
-        stack.callback(network.ip, "netns", "del", name, check=False)
-        link = ("name", "eth0", "netns", name)
-        network.ip("link", "add", name, "type", "veth", "peer", *link)
-        stack.callback(network.ip, "link", "del", name, check=False)
-        network.ip("link", "set", name, "up")
-        network.ip("-n", name, "link", "set", "eth0", "up")
-        for address in (METADATA, OUTSIDE):
-            net = address.rpartition(".")[0]
-            network.ip("address", "add", f"{net}.1/24", "dev", name)
-            network.ip("-n", name, "address", "add", f"{address}/24", "dev", "eth0")
         server = subprocess.Popen(
-            ["ip", "netns", "exec", name, sys.executable, "-m", "http.server", str(PORT)],
+            ["unshare", "--net", sys.executable, "-m", "http.server", str(PORT)],
             cwd=folder,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
         stack.callback(server.wait)
         stack.callback(server.kill)
+        own, process = Path("/proc/self/ns/net"), str(server.pid)
+        while Path(f"/proc/{process}/ns/net").readlink() == own.readlink():
+            time.sleep(0.01)
+            assert server.poll() is None
+
+        def inside(*arguments: str) -> None:
+            command = ["nsenter", "--target", process, "--net", "ip", *arguments]
+            subprocess.run(command, check=True, timeout=60)
+
+        other = f"{name[:12]}-1"  # at most 15 characters
+        network.ip("link", "add", name, "type", "veth", "peer", "name", other)
+        stack.callback(network.ip, "link", "del", name, check=False)
+        network.ip("link", "set", other, "netns", process)
+        network.ip("link", "set", name, "up")
+        inside("link", "set", other, "up")
+        for address in (METADATA, OUTSIDE):
+            net = address.rpartition(".")[0]
+            network.ip("address", "add", f"{net}.1/24", "dev", name)
+            inside("address", "add", f"{address}/24", "dev", other)
         yield
 
 
@@ -221,7 +232,8 @@ def test_policies_say_who_reaches_whom(tag: str, tmp_path: Path) -> None:
         _pod("load-test", apps, PORT, LOAD_TEST),
     )
     values = {
-        "image": {"repository": demo.PORTAL_IMAGE.rpartition(":")[0], "tag": "dev"},
+        # By its digest: a node keeps an earlier image under the same tag.
+        "image": demo.values(How.LOCAL, registry.digest(demo.PORTAL_IMAGE) or "")["image"],
         "namespaces": [apps],
         "auth": {"allowAnonymous": True},
         "ingress": {"enabled": True, "hostname": host, "ingressClassName": "traefik"},

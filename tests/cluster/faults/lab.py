@@ -24,6 +24,7 @@ from portal.cluster.backoff import Backoff
 from portal.cluster.client import ClusterClient
 from portal.cluster.kinds import RESOURCES
 from portal.cluster.reflector import WATCH_SECONDS
+from portal.cluster.resource import GATEWAY_API
 from portal.cluster_sync import ClusterSync, running
 from portal.domain.keys import Key
 from portal.domain.objects import Kind
@@ -42,8 +43,9 @@ SLOW = 90.0
 """Seconds for what has no promise."""
 METRICS_INTERVAL = 5.0
 
-KINDS = {each.plural: each for each in RESOURCES}
-"""The watched resources by the name that a request has for them."""
+KINDS = {each.plural: each for each in RESOURCES if not each.optional or each.group == GATEWAY_API}
+"""The watched resources by the name that a request has for them, as far as the test cluster serves
+them: of the optional APIs that is the Gateway API."""
 
 APPS = ("alpha", "beta", "gamma")
 
@@ -131,6 +133,7 @@ class Lab:
                     resource.path(self.namespace),
                     params={"labelSelector": resource.selector},
                     accept=resource.list_accept,
+                    optional=resource.optional,
                 )
                 for each in found["items"]:
                     store.apply(resource.kind, *resource.decode(json.dumps(each)))
