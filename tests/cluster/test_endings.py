@@ -43,6 +43,7 @@ from portal.cluster_sync import ClusterSync, running
 from portal.domain.errors import Conflict, InvalidInput, PortalError
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
+from portal.domain.limits import LIMITS
 from portal.domain.namespaces import NamespaceRules
 from portal.domain.objects import ReleaseStatus
 from portal.domain.operations import DEAD_AFTER, OperationPhase
@@ -607,6 +608,7 @@ async def connected(home: Path) -> AsyncGenerator[Portal]:
             rules,
             holder=uuid.uuid4().hex,
             fields=form_fields,
+            limit_of_one=replace(LIMITS.operations, most=0),
         )
         actions = Actions(
             sync.store,

@@ -319,7 +319,8 @@ async def token_renewed(lab: Lab) -> None:
     said: set[str] = set()
 
     def renewed() -> bool:
-        said.update(lab.words, (each.error for each in lab.store.snapshot.sources.values()))
+        sources = lab.store.snapshot.sources.values()
+        said.update(lab.words, (each.error for each in sources if each.available))
         fresh = {each.source for each in lab.proxy.asked if each.watch and each.token == "new"}
         return fresh >= set(KINDS)
 
