@@ -35,6 +35,7 @@ from portal.domain.keys import Key
 from portal.domain.launch import Exposure
 from portal.domain.operations import Operation, OperationPhase
 from portal.domain.permissions import Permission
+from portal.releases.people import People
 from portal.settings import Settings
 from portal.web_app import WebApp
 from tests.cluster.test_actions import CHART as APP_CHART
@@ -49,6 +50,8 @@ SLOW = 180.0
 GONE_WITHIN = 30.0
 """Seconds within which a role that is taken away empties pages, and ends streams and shells."""
 SECRET = "sesame" * 6
+NEWS_WITHIN = 10.0
+"""Seconds within which a role that is given or taken away is known, with a watch of roles."""
 TEAM = "rbac-team"
 ANN, BOB = Identity("ann@example.org"), Identity("bób", (TEAM, "another-team"))
 MEG, DAN, CAROL, ROOT = (Identity(each) for each in ("meg", "dan", "carol", "root"))
@@ -174,11 +177,14 @@ class Portal:
         self.web = web
         self.rights = web._rights  # pyright: ignore[reportPrivateUsage]
         self.actions = web._actions  # pyright: ignore[reportPrivateUsage]
-        people = web._context.people  # pyright: ignore[reportPrivateUsage]
-        assert people is not None
-        self.people = people
         self.store = sync.store
         self.port = port
+
+    @property
+    def people(self) -> People:
+        people = self.web._context.people  # pyright: ignore[reportPrivateUsage]
+        assert people is not None
+        return people
 
     async def until(self, condition: Callable[[], bool], what: str, within: float = SLOW) -> None:
         try:
@@ -472,8 +478,12 @@ async def test_roles_are_given_as_whoever_gives_them_and_no_more_than_they_have(
     async with serving(site.settings()) as portal:
         rights, people = portal.rights, portal.people
         await people.grant(ROOT, key, "viewer", f"user: {ANN.user}")
-        answer: Any = await rights.ask_again(ANN)
-        assert answer.granted(site.apps) == ROLES["viewer"]
+
+        async def views() -> bool:
+            answer: Any = await rights.ask(ANN)
+            return answer.granted(site.apps) == ROLES["viewer"]
+
+        await portal.until_asked(views, "the role that was given", within=NEWS_WITHIN)
         (held,) = [each for each in await people.listed(ROOT, key) if each.made]
         assert (str(held.subject), held.role) == (f"user:{ANN.user}", "viewer")
         made = json.loads(
