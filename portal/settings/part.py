@@ -1,0 +1,47 @@
+"""The base of each part of the settings, and what the parts share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+PREFIX = "DASH_PORTAL_"
+
+
+class SettingsError(Exception):
+    """A setting is wrong; the message names the variable and the expected value."""
+
+
+class Part(BaseModel):
+    """Some of the settings, which do not change."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _split(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
+"""Names that a variable has with commas between them."""
+
+
+def secret_of(path: Path | None, name: str) -> str:
+    """Read the file that the setting ``name`` names, "" if it names none.
+
+    Raises:
+        SettingsError: the file cannot be read or is empty.
+    """
+    if path is None:
+        return ""
+    try:
+        secret = path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{PREFIX}{name.upper()}: {error}") from None
+    if not secret:
+        raise SettingsError(f"{PREFIX}{name.upper()}: the file is empty.")
+    return secret
