@@ -35,7 +35,7 @@ from portal.autoscaling.spec import FLAGS, Flags, MetricSource, Spec
 from portal.domain.objects import Hpa
 from portal.state.history import History
 from portal.viewmodels.cost import money
-from portal.viewmodels.words import joined, number, percent, span
+from portal.viewmodels.words import joined, number, percent, precise, span
 
 MOST = 4
 """The most settings that are replayed at once: those of the controls, and three that are kept."""
@@ -302,12 +302,12 @@ def figure_rows(
     """
     over = [None if each.over_share is None else 100 * each.over_share for each in sums]
     rows = [
-        _row("Pod-hours", "replicas × time", [each.pod_hours for each in sums], number),
+        _row("Pod-hours", "replicas × time", [each.pod_hours for each in sums], precise),
         _row(
             "Core-hours kept free",
             "CPU request × pod-hours",
             [each.core_hours for each in sums],
-            number,
+            precise,
         ),
         _row(
             "Time over target", "beyond the tolerance", over, lambda value: f"{number(value, 1)} %"
@@ -347,8 +347,9 @@ def _whole(value: float) -> str:
 def _difference(value: float, was: float | None, show: Callable[[float], str]) -> str:
     if was is None:
         return ""
-    change = round(value - was, 2)
-    return "same" if not change else f"{'+' if change > 0 else '−'}{show(abs(change))}"
+    change = round(value - was, 6)
+    text = show(abs(change))
+    return "same" if text == show(0) else f"{'+' if change > 0 else '−'}{text}"
 
 
 def _notes(given: WhatIf, was: _Replayed, as_is: _Replayed) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from portal.viewmodels.capacity import capacity, capacity_words
 from portal.viewmodels.cost import actual_words, requests_of
 from portal.viewmodels.model import Notice, Severity
 from portal.viewmodels.setup import amounts, live_setup, observed, planned_setup
-from portal.viewmodels.words import count, joined, number, percent, span
+from portal.viewmodels.words import count, hours_of, joined, percent, precise, span
 
 SAID_ELSEWHERE = {"no-request", "no-metrics", "several-scalers", "changed-request"}
 """Rules about which the page of an app has notices anyway."""
@@ -195,8 +195,9 @@ def _replayed(before: Figures | None, after: Figures | None) -> str:
         return ""
     return (
         f"Replayed on the recorded load, pods would have done more than their present request for "
-        f"{span(after.over)} instead of {span(before.over)}, with {number(after.core_hours)} "
-        f"core-hours reserved instead of {number(before.core_hours)}, and at most "
+        f"{span(after.over)} instead of {span(before.over)}, with "
+        f"{hours_of(after.core_hours, 'core')} reserved instead of "
+        f"{precise(before.core_hours)}, and at most "
         f"{count(after.most, 'pod')} instead of {before.most}."
     )
 

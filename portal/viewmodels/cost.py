@@ -10,7 +10,7 @@ from portal.autoscaling.replay import INTERRUPTION
 from portal.domain.objects import Pod
 from portal.state.history import Sample
 from portal.state.workloads import endless
-from portal.viewmodels.words import joined, number, span
+from portal.viewmodels.words import hours_of, joined, number, span
 
 NO_REQUESTS = "What it reserves is not known: its pods have no requests."
 
@@ -19,8 +19,8 @@ def cost_words(cost: Cost, prices: Prices) -> str:
     """Return a cost as text: "12 core-hours and 24 GiB-hours (0.55 EUR)"; "" if it is unknown."""
     parts = joined(
         (
-            "" if cost.core_hours is None else f"{number(cost.core_hours)} core-hours",
-            "" if cost.gib_hours is None else f"{number(cost.gib_hours)} GiB-hours",
+            "" if cost.core_hours is None else hours_of(cost.core_hours, "core"),
+            "" if cost.gib_hours is None else hours_of(cost.gib_hours, "GiB"),
         )
     )
     money = money_words(cost.money(prices), prices)
@@ -96,6 +96,4 @@ def actual_words(
     said = cost_words(cost_of(pods, cores, memory), prices)
     if not covered or not said:
         return ""
-    return (
-        f"In the last {span(covered * 3600)} it reserved {said} with {number(pods, 1)} pod-hours."
-    )
+    return f"In the last {span(covered * 3600)} it reserved {said} with {hours_of(pods, 'pod')}."

@@ -26,6 +26,12 @@ def precise(value: float) -> str:
     return number(value, 1 - math.floor(math.log10(abs(value))) if small else 2)
 
 
+def hours_of(value: float, what: str) -> str:
+    """A thing × time, however small: "1 core-hour", "0.0028 core-hours"."""
+    text = precise(value)
+    return f"{text} {what}-hour" if text == "1" else f"{text} {what}-hours"
+
+
 def percent(value: float) -> str:
     """A percentage, whole: 142.6 → "143 %"."""
     return f"{number(value, 0)} %"

@@ -16,6 +16,7 @@ from portal.ui.audit.sight import sight
 from portal.ui.components.basics import (
     Node,
     age,
+    app_crumbs,
     badge,
     breadcrumb,
     button,
@@ -75,8 +76,7 @@ async def layout(context: UiContext, identity: Identity, route: Route) -> Node:
 def _crumbs(route: Route) -> Node:
     key = route.key
     if key is not None:
-        apps = internal_link("Apps", "/")
-        return breadcrumb(apps, internal_link(key.name, app_path(key)), html.Span("Audit trail"))
+        return app_crumbs(key, html.Span("Audit trail"))
     if route.page is Page.AUDIT:
         return breadcrumb(internal_link("Admin", "/admin"), html.Span("Audit trail"))
     return breadcrumb(internal_link("Apps", "/"), html.Span("My audit trail"))

@@ -12,10 +12,9 @@ from portal.live.topics import autoscaling_topic, valid
 from portal.ui import html, ids
 from portal.ui.autoscaling.live import autoscaling_patches
 from portal.ui.autoscaling.what_if import what_if_card
-from portal.ui.components.basics import Node, breadcrumb, card, internal_link, page
+from portal.ui.components.basics import Node, app_crumbs, card, page
 from portal.ui.components.markup import live_chart, markup
 from portal.ui.context import UiContext
-from portal.ui.routes import app_path
 
 
 def layout(context: UiContext, identity: Identity, key: Key, asked: Mapping[str, str]) -> html.Div:
@@ -32,11 +31,7 @@ def layout(context: UiContext, identity: Identity, key: Key, asked: Mapping[str,
             dcc.Store(id=ids.AUTOSCALING_SERIES, **live[ids.AUTOSCALING_SERIES]),
             dcc.Store(id=ids.AUTOSCALING_SERIES_TAIL, **live[ids.AUTOSCALING_SERIES_TAIL]),
             dcc.Store(id=ids.AUTOSCALING_MARKS, **live[ids.AUTOSCALING_MARKS]),
-            breadcrumb(
-                internal_link("Apps", "/"),
-                internal_link(key.name, app_path(key)),
-                html.Span("Autoscaling"),
-            ),
+            app_crumbs(key, html.Span("Autoscaling")),
             html.Div(
                 [
                     html.H1(f"Autoscaling of {key.name}", tabIndex=-1),

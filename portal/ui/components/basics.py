@@ -12,6 +12,7 @@ import dash_bootstrap_components as dbc
 from portal.domain.keys import Key
 from portal.domain.operations import Operation
 from portal.ui import html
+from portal.ui.routes import app_path
 from portal.viewmodels.model import Badge, Notice, Severity
 from portal.viewmodels.words import MOMENT
 
@@ -311,6 +312,11 @@ def breadcrumb(*places: Node) -> html.Nav:
     """The path to a page: the pages above it, then its own name."""
     parts = [part for place in places for part in (html.Span("/"), place)]
     return html.Nav(parts[1:], className="crumbs", **wildcards({"aria-label": "Breadcrumb"}))
+
+
+def app_crumbs(key: Key, *places: Node) -> html.Nav:
+    """The path to a page below that of an app."""
+    return breadcrumb(internal_link("Apps", "/"), internal_link(key.name, app_path(key)), *places)
 
 
 def button(

@@ -6,9 +6,8 @@ from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.permissions import Permission
 from portal.ui import html
-from portal.ui.components.basics import breadcrumb, fold, internal_link, page, wildcards
+from portal.ui.components.basics import app_crumbs, fold, page, wildcards
 from portal.ui.context import UiContext
-from portal.ui.routes import app_path
 from portal.viewmodels.withheld import ONLY_OWNERS_SEE
 
 
@@ -17,11 +16,7 @@ def layout(context: UiContext, identity: Identity, key: Key) -> html.Div:
     may = Permission.LOGS in context.app(identity, key).permissions
     return page(
         [
-            breadcrumb(
-                internal_link("Apps", "/"),
-                internal_link(key.name, app_path(key)),
-                html.Span("Logs"),
-            ),
+            app_crumbs(key, html.Span("Logs")),
             html.H1(f"Logs of {key.name}", tabIndex=-1),
             viewer(key, "page")
             if may

@@ -16,10 +16,9 @@ from portal.threads import in_thread
 from portal.ui import html, ids
 from portal.ui.components.basics import (
     Node,
-    breadcrumb,
+    app_crumbs,
     button,
     card,
-    internal_link,
     page,
 )
 from portal.ui.components.markup import markup
@@ -29,7 +28,6 @@ from portal.ui.objects.detail import detail, nothing_chosen
 from portal.ui.objects.live import object_patches
 from portal.ui.pod.layout import pod_links
 from portal.ui.refusals import refusal
-from portal.ui.routes import app_path
 
 LONGEST = 253
 """The most characters of a kind or name."""
@@ -45,11 +43,7 @@ async def layout(
         [
             dcc.Store(id=ids.APP_KEY, data=list(key)),
             dcc.Store(id=ids.OBJECT_ASKED),
-            breadcrumb(
-                internal_link("Apps", "/"),
-                internal_link(key.name, app_path(key)),
-                html.Span("Objects"),
-            ),
+            app_crumbs(key, html.Span("Objects")),
             html.Div(
                 [
                     html.H1(f"Objects of {key.name}", tabIndex=-1),

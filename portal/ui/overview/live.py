@@ -19,6 +19,8 @@ NAMES = {
     OverviewState.LIMITED: "At their maximum",
     OverviewState.FLAPPING: "Flap",
     OverviewState.UNUSED: "Over-requested",
+    OverviewState.PAUSED: "Paused",
+    OverviewState.ASLEEP: "Asleep",
     OverviewState.STILL: "Never scale",
     OverviewState.STEADY: "Scale",
     OverviewState.FIXED: "No autoscaler",

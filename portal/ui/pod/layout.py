@@ -15,7 +15,7 @@ from portal.shell.top import Top
 from portal.ui import html, ids
 from portal.ui.components.basics import (
     Node,
-    breadcrumb,
+    app_crumbs,
     card,
     icon,
     internal_link,
@@ -27,7 +27,7 @@ from portal.ui.components.basics import (
 from portal.ui.components.markup import markup
 from portal.ui.context import UiContext
 from portal.ui.refusals import refusal
-from portal.ui.routes import Page, app_path, objects_path, pod_path
+from portal.ui.routes import Page, objects_path, pod_path
 from portal.ui.shell import not_found
 from portal.viewmodels.model import Notice, Severity
 from portal.viewmodels.words import coarse, cores, count, size
@@ -236,9 +236,8 @@ def _page(context: UiContext, place: Place, which: Page, title: str, body: list[
     key = place.release
     return page(
         [
-            breadcrumb(
-                internal_link("Apps", "/"),
-                internal_link(key.name, app_path(key)),
+            app_crumbs(
+                key,
                 internal_link("Objects", objects_path(key, "Pod", place.pod)),
                 html.Span(title),
             ),

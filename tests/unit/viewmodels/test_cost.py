@@ -90,7 +90,7 @@ def test_the_hours_of_pods_leave_gaps_out() -> None:
     assert usual_pods(history) == pytest.approx(17 / 8)
     assert usual_pods(()) is None
     assert actual_words(history, 1.0, None, EUROS) == (
-        "In the last 8 min it reserved 0.28 core-hours (0.01 EUR) with 0.3 pod-hours."
+        "In the last 8 min it reserved 0.28 core-hours (0.01 EUR) with 0.28 pod-hours."
     )
     assert actual_words((), 1.0, None, EUROS) == ""
     assert actual_words(history, None, None, EUROS) == ""
