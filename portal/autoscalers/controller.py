@@ -198,6 +198,8 @@ def _words(
     used, usual = values
     default = "Kubernetes' default" if used == usual else f"Kubernetes' default is {show(usual)}"
     start = f"{name} {show(used)} ({default})"
+    if seen.startswith("0 "):
+        return f"{start}, assumed: nothing has been seen yet that tells it."
     between = f"anything from {show(estimate.low)} to {show(estimate.high)}"
     if used != usual:
         exactly = f"; {between} explains them as well" if estimate.low < estimate.high else ""

@@ -156,7 +156,7 @@ def read_members(text: str) -> tuple[tuple[Member, ...], str]:
         kind, colon, name = part.partition(":")
         kind, name = kind.strip().lower(), name.strip()
         if not colon or kind not in {"user", "group"} or not name or _SEVERAL.search(name):
-            return (), f"“{part[:60]}”: write user:NAME or group:NAME, one in a line."
+            return (), f"“{part[:60]}”: write user:NAME or group:NAME, one per line."
         if problem := name_problem(name):
             return (), f"The name “{name[:60]}” {problem}."
         found.setdefault(Member(kind, name))

@@ -28,6 +28,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from portal.audit.chain import Draft, fields_of
 from portal.audit.store import append
 from portal.auth.authorizer import NoRights
+from portal.auth.oidc.administration import PresentSession
 from portal.catalog.catalog import Catalog
 from portal.catalog.sources import Source, SourceState
 from portal.cluster.client import Calls
@@ -54,6 +55,7 @@ from portal.projects.service import ClusterView, Projects
 from portal.projects.store import add
 from portal.registry.failure import FetchError
 from portal.releases.load_test import LoadTestForecast, LoadTestOffer, LoadTestRequest
+from portal.releases.people import HeldRole
 from portal.releases.queries import ReleaseValues
 from portal.releases.request import ReleaseRequest
 from portal.releases.upgrade import UPGRADE
@@ -104,6 +106,10 @@ class Site:
     """The cluster of projects."""
     asked: Sequence[tuple[str, str, str]] = ()
     """Requests for projects: who asks, a name, a purpose. They need a database."""
+    sessions: Sequence[PresentSession] = ()
+    """Who is signed in; none of them can be ended."""
+    roles: Sequence[HeldRole] = ()
+    """What the panel of people lists; without any there is no such panel."""
 
 
 def present(value: Thing, by: timedelta | None = None) -> Thing:
@@ -476,6 +482,8 @@ class Sites:
             read_top=read_top,
             read_history=read_history,
             forms=replace(views.forms, presets=PRESETS),
+            sessions=cast("Any", Listed(site.sessions)) if site.sessions else views.sessions,
+            people=cast("Any", Held(site.roles)) if site.roles else views.people,
         )
         if not site.known:
             app._rights._authorizer = Silent()
@@ -491,6 +499,26 @@ def _database(folder: Path, site: Site) -> str:
     if site.trail:
         folder.mkdir()
     return f"sqlite:///{folder}/portal.db"
+
+
+class Listed:
+    """Sessions to look at."""
+
+    def __init__(self, sessions: Sequence[PresentSession]) -> None:
+        self._sessions = sessions
+
+    def listed(self, identity: Identity) -> list[PresentSession]:
+        return [present(each) for each in self._sessions]
+
+
+class Held:
+    """Roles to look at."""
+
+    def __init__(self, roles: Sequence[HeldRole]) -> None:
+        self._roles = roles
+
+    async def listed(self, identity: Identity, key: Key) -> list[HeldRole]:
+        return list(self._roles)
 
 
 class Silent:

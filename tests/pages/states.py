@@ -13,6 +13,7 @@ from typing import Any
 from msgspec.structs import replace
 from playwright.sync_api import Page as Tab
 
+from portal.auth.oidc.administration import PresentSession
 from portal.catalog.sources import ChartPreset, Source, SourceKind, SourceState
 from portal.domain.audit import Event, Outcome
 from portal.domain.charts import BUILT_IN, ChartEntry, ChartVersion
@@ -21,10 +22,12 @@ from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.namespaces import NamespaceRules
 from portal.domain.projects import INCOMPLETE
+from portal.domain.role_bindings import Subject
 from portal.images.report import Existence, ImageReport
 from portal.projects.form import check
 from portal.projects.manifests import FIELD_MANAGER, manifests
 from portal.projects.model import ProjectSite
+from portal.releases.people import HeldRole
 from portal.state.model import WatchHealth
 from portal.ui import ids
 from portal.ui.routes import (
@@ -188,6 +191,22 @@ ASKED = (
     ("grace", 8 * "name-" + "x", 8 * "A long purpose, "),
 )
 
+SESSIONS = tuple(
+    PresentSession(4 * str(number), user, groups, ago(60 * number), ago(30))
+    for number, (user, groups) in enumerate(
+        (
+            ("zoë+test@example.org", ("data-science", "team-a")),
+            (12 * "long" + "@example.org", tuple(f"team-{each}" for each in range(12))),
+            ("grace", ()),
+        ),
+        1,
+    )
+)
+ROLES = (
+    HeldRole(Subject("user", "ann@example.org"), "launcher", "dash-portal-launcher-ann", made=True),
+    HeldRole(Subject("group", 8 * "team-" + "a"), "edit", 8 * "binding-" + "b", made=False),
+)
+
 EVERYTHING = Site(APPS, charts=CATALOGUE, inspect=inspected, projects=some_projects)
 SITES = {
     "portal": EVERYTHING,
@@ -210,6 +229,7 @@ SITES = {
     "asking": Site(user="ann", groups="guests", trail=EVENTS[:1]),
     "cut-off": Site(trail=(), projects=Unreachable),
     "away": Site(APPS, trail=()),
+    "signed-in": Site({"well": WELL}, sessions=SESSIONS, roles=ROLES),
 }
 
 # States.
@@ -344,6 +364,13 @@ STATES: tuple[State, ...] = (
     ),
     # An app.
     *(app(name) for name in APPS),
+    app(
+        "people",
+        "[data-testid=held-role]",
+        press(f"#{ids.PEOPLE_SHOW}"),
+        of="well",
+        site="signed-in",
+    ),
     app("not-found", "[data-testid=app-gone]", of="nothing"),
     app("loading", of="nothing", site="loading"),
     app("stale", "#app-stale [data-testid=notice]", of="well", site="stale"),
@@ -639,6 +666,7 @@ STATES: tuple[State, ...] = (
     State(Page.AUDIT, "no-database", "/admin/audit", "[data-testid=notice]"),
     State(Page.AUDIT, "away", "/admin/audit", "[role=alert]", site="away"),
     State(Page.SESSIONS, "none", "/admin/sessions", ".notice"),
+    State(Page.SESSIONS, "several", "/admin/sessions", "[data-testid=session]", site="signed-in"),
     State(Page.TRAIL, "own", "/trail", ".audit-entries li", site="audited-guest"),
     State(
         Page.TRAIL, "app", app_trail_path(Key("apps", "well")), ".audit-entries li", site="audited"

@@ -119,14 +119,14 @@ def what_if_card(settings: Settings, asked: Mapping[str, str], top: int) -> list
                 button(
                     "Keep to compare", ids.WHAT_IF_KEEP, color="secondary", outline=True, size="sm"
                 ),
-                button("Forget these", ids.WHAT_IF_FORGET, color="link", size="sm"),
+                button("Clear what was kept", ids.WHAT_IF_FORGET, color="link", size="sm"),
                 button("Back to the present settings", ids.WHAT_IF_RESET, color="link", size="sm"),
             ],
             className="button-row",
         ),
         html.Div(id=ids.WHAT_IF_FIGURES, **wildcards({"aria-live": "polite"})),
         disclosure(
-            "Another load than the recorded one",
+            "Try a load other than the recorded one",
             html.Div(shapes.panel(shapes.PAGE, asked.get("load", ""))),
             open=bool(asked.get("load")),
         ),
@@ -231,7 +231,7 @@ def _away(given: WhatIf, settings: Settings, key: Key) -> Node:
                 file=f"{key.name}-values",
             )
         )
-    return disclosure("Take these settings away: manifest, values", html.Div(blocks))
+    return disclosure("Use these settings elsewhere: manifest, Helm values", html.Div(blocks))
 
 
 def register(app: Callbacks, context: UiContext) -> None:

@@ -65,8 +65,15 @@ def next_change(words: str, at: datetime | None) -> Node:
     """The next change of an autoscaler, and the time until then; nothing without one."""
     if at is None:
         return None
+    change, _, unless = words.partition(", unless ")
     return html.P(
-        [words, " in ", until(at), ", give or take one sync."],
+        [
+            change,
+            " in ",
+            until(at),
+            ", give or take one sync",
+            f", unless {unless}." if unless else ".",
+        ],
         className="next-change",
         **wildcards({"data-testid": "next-change"}),
     )

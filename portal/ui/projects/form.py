@@ -31,13 +31,13 @@ class Words(Struct, frozen=True):
 
 WORDS: Mapping[str, Words] = {
     "name": Words("Name", "The name of the namespace. It cannot be changed later."),
-    "purpose": Words("Purpose", "A sentence for people."),
-    "viewers": Words("Viewers", "See apps, and read logs."),
-    "launchers": Words("Launchers", "That, and launch and change apps."),
-    "maintainers": Words("Maintainers", "That, and run commands in pods where it is allowed."),
-    "administrators": Words("Administrators", "That, and give these roles to others here."),
-    "quota_cpu": Words("CPU", "requests.cpu"),
-    "quota_memory": Words("Memory", "requests.memory"),
+    "purpose": Words("Purpose", "What the project is for, in a sentence."),
+    "viewers": Words("Viewers", "See apps and read their logs."),
+    "launchers": Words("Launchers", "Also launch and change apps."),
+    "maintainers": Words("Maintainers", "Also run commands in pods (exec), where it is allowed."),
+    "administrators": Words("Administrators", "Also give these roles to others in this project."),
+    "quota_cpu": Words("CPU requests", "requests.cpu"),
+    "quota_memory": Words("Memory requests", "requests.memory"),
     "quota_cpu_limits": Words("CPU limits", "limits.cpu"),
     "quota_memory_limits": Words("Memory limits", "limits.memory"),
     "quota_pods": Words("Pods", "pods"),
@@ -48,16 +48,14 @@ WORDS: Mapping[str, Words] = {
     "memory_request": Words("Memory request", "defaultRequest"),
     "cpu_limit": Words("CPU limit", "default"),
     "memory_limit": Words("Memory limit", "default"),
-    "level": Words("Pod Security level", "What the namespace enforces, and warns of."),
+    "level": Words("Pod Security level", "The namespace enforces it, and warns of what breaks it."),
     "network": Words(
         "Traffic out of the project",
         "Traffic in comes from the project, the portal and ingress controllers alone: an app with "
         "a NodePort or a load balancer of its own is not reached from outside.",
     ),
-    "images": Words(
-        "Allowed images", "Patterns, one in a line. Empty: all that the portal allows."
-    ),
-    "charts": Words("Allowed charts", "Such as team/*, one in a line. Empty: the whole catalogue."),
+    "images": Words("Allowed images", "Patterns, one per line. Empty: all that the portal allows."),
+    "charts": Words("Allowed charts", "Such as team/*, one per line. Empty: the whole catalogue."),
     "size": Words("Default size", "The size that the launch form begins with."),
 }
 
@@ -108,7 +106,8 @@ def form(
             "People (RoleBindings)",
             [
                 html.P(
-                    "One in a line: user:NAME or group:NAME, as they sign in.",
+                    "One per line: user:NAME or group:NAME, as they sign in. Each role includes "
+                    "the one before it.",
                     className="quiet-text",
                 ),
                 *people,

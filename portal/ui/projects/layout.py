@@ -198,7 +198,7 @@ def _waiting(asked: Sequence[ProjectRequest]) -> Node:
                     ]
                 ),
                 internal_link(
-                    "Look at it", new_project_path(each.id), "btn btn-sm btn-outline-secondary"
+                    "Review", new_project_path(each.id), "btn btn-sm btn-outline-secondary"
                 ),
             ],
             **wildcards({"data-testid": "project-request"}),
@@ -234,7 +234,7 @@ def _new(
                 internal_link("Projects", "/admin/projects"),
                 html.Span(title),
             ),
-            _head(title, "Everything below can be changed later, but for the name."),
+            _head(title, "Everything below can be changed later, except the name."),
             dcc.Store(id=ids.PROJECT_REQUEST, data=asked.id if asked is not None else None),
             head,
             *form(raw, sizes=projects.site.sizes, by_role=projects.site.by_role),
@@ -297,11 +297,11 @@ async def _one(projects: Projects, opened: OpenProject) -> Node:
                         "btn btn-outline-secondary",
                     ),
                     button(
-                        "Stop showing it",
+                        "Remove from projects",
                         ids.PROJECT_HIDE,
                         color="secondary",
                         outline=True,
-                        title="It is in no list of projects any more; all that is in it stays.",
+                        title="It is no longer listed as a project; all that is in it stays.",
                     ),
                     button("Delete", ids.PROJECT_DELETE, color="danger", outline=True),
                 ],

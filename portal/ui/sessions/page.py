@@ -27,7 +27,7 @@ MOST = 500
 
 SWITCHED_OFF = NotFound(
     "This portal has no sessions.",
-    "Only with OpenID Connect (auth.mode: oidc) people sign in to the portal itself.",
+    "People sign in to the portal itself only with OpenID Connect (auth.mode: oidc).",
 )
 
 
@@ -41,9 +41,10 @@ def layout(context: UiContext, identity: Identity) -> Node:
                     [
                         html.H1("Sessions", tabIndex=-1),
                         html.P(
-                            "Who is signed in, as this portal pod has seen it. One that is ended "
-                            "ends in other pods when it is renewed the next time, after some "
-                            "minutes. End it at the provider too, or its owner signs in again.",
+                            "The people who are signed in, as far as this pod of the portal has "
+                            "seen them. A session that you end here ends in the portal's other "
+                            "pods within minutes, when it is next renewed. End it at the identity "
+                            "provider as well, or the person can sign in again.",
                             className="lead-sentence",
                         ),
                     ]

@@ -101,8 +101,7 @@ def test_old_decisions_count_less() -> None:
 def test_without_decisions_the_defaults_are_assumed() -> None:
     assert Controller().flags == controller_of(Evidence()).flags == FLAGS
     assert flag_words(Controller())[0] == (
-        "Tolerance 10 % (Kubernetes' default), assumed: anything from 0 % to 50 % explains the 0 "
-        "decisions seen so far."
+        "Tolerance 10 % (Kubernetes' default), assumed: nothing has been seen yet that tells it."
     )
 
 

@@ -35,7 +35,7 @@ def test_the_defaults_make_a_project() -> None:
         ("name", "Sales", "lower case"),
         ("purpose", "x" * 201, "At most 200"),
         ("launchers", "ann", "user:NAME or group:NAME"),
-        ("launchers", "user:ann, user:bob", "one in a line"),
+        ("launchers", "user:ann, user:bob", "one per line"),
         ("viewers", "group:system:masters", "begins with “system:”"),
         ("viewers", "user:a\u200bnn", "cannot be seen"),
         ("quota_cpu", "4 cores", "Leave out the space"),

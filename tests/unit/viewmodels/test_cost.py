@@ -44,6 +44,7 @@ def test_what_pods_reserve() -> None:
 def test_costs_in_words() -> None:
     assert cost_words(Cost(12, 96), EUROS) == "12 core-hours and 96 GiB-hours (0.96 EUR)"
     assert cost_words(Cost(12, None), Prices()) == "12 core-hours"
+    assert cost_words(Cost(1, 0.0028), Prices()) == "1 core-hour and 0.0028 GiB-hours"
     assert cost_words(Cost(None, None), EUROS) == ""
 
 

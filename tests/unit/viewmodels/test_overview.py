@@ -14,6 +14,7 @@ from portal.domain.objects import Hpa, ReleaseStatus
 from portal.state.history import PodHistory
 from portal.state.model import AppState
 from portal.state.timeline import Entry, EntryKind, Timeline
+from portal.ui.overview.live import NAMES
 from portal.viewmodels import overview
 from portal.viewmodels.columns import Cell
 from portal.viewmodels.overview import (
@@ -219,3 +220,7 @@ def test_rows_are_kept_until_something_in_them_changes(monkeypatch: pytest.Monke
     assert rows()[0].bounds == "1–9"
     apps = {key: apps[key]}
     assert [each.key for each in rows()] == [key]
+
+
+def test_every_state_has_a_filter() -> None:
+    assert set(NAMES) == {None, *OverviewState}
