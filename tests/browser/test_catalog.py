@@ -187,7 +187,9 @@ def test_a_chart_is_launched_changed_and_launched_again_from_its_file(
 ):
     name, other = app_name("c-web"), app_name("c-web-copy")
     text = open_chart(page, WEB)
-    page.locator("#chart-version").select_option("1.1.0")
+    # The address changes before the form does.
+    with page.expect_response(lambda told: "pathname" in (told.request.post_data or "")):
+        page.locator("#chart-version").select_option("1.1.0")
     page.wait_for_url("**version=1.1.0**")
     start_from(page, "The sample app")
     slide(page.locator(f"[data-field='{part_id('replicaCount')}']"), 2)
