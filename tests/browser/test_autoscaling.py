@@ -119,6 +119,7 @@ def test_from_a_load_test_to_another_target_and_over_a_restart(
     pods = "app.kubernetes.io/component=portal"
     run("kubectl", "delete", "pod", "-n", PORTAL_NAMESPACE, "-l", pods)
     run("kubectl", "rollout", "status", "-n", PORTAL_NAMESPACE, "deployment", "--timeout=180s")
+    expect(page.locator("#live-state")).to_have_attribute("data-state", "live", timeout=SLOW)
     page.reload()
     live(page)
     chart.get_by_text("Show as a table").click()
