@@ -24,9 +24,10 @@ from starlette.routing import Route, WebSocketRoute
 
 from benchmarks.table import Row, p50_p95
 from portal.domain.identity import Identity
+from portal.domain.limits import LIMITS
 from portal.domain.permissions import Scope
 from portal.live.endpoint import PATH, live_endpoint
-from portal.live.hub import MOST, MOST_OF_ONE, Hub
+from portal.live.hub import MOST, Hub
 
 ROOT = Path(__file__).resolve().parent.parent
 MANY = 5_000
@@ -164,5 +165,5 @@ async def measure() -> list[Row]:
     """Return a row for different people, and one for a single person."""
     return [
         await _flood("each of its own person", "p{}", MOST),
-        await _flood("of one person", "ann", MOST_OF_ONE),
+        await _flood("of one person", "ann", LIMITS.tabs.most),
     ]
