@@ -38,14 +38,9 @@ def is_public(text: str) -> bool:
     Loopback, link-local (clouds' metadata), private, shared and reserved networks are not; an
     IPv6 address that stands for an IPv4 one is judged by that.
     """
-    try:
-        address = ip_address(text.partition("%")[0])
-    except ValueError:
+    address = _meant(text)
+    if address is None:
         return False
-    if isinstance(address, IPv6Address):
-        embedded = _embedded(address)
-        if embedded is not None:
-            return is_public(str(embedded))
     if any(address in each for each in _NOT_PUBLIC if each.version == address.version):
         return False
     return address.is_global and not address.is_multicast
@@ -58,14 +53,9 @@ def may_be_an_app(text: str) -> bool:
     machines have services of their own. An IPv6 address that stands for an IPv4 one is judged by
     that.
     """
-    try:
-        address = ip_address(text.partition("%")[0])
-    except ValueError:
+    address = _meant(text)
+    if address is None:
         return False
-    if isinstance(address, IPv6Address):
-        embedded = _embedded(address)
-        if embedded is not None:
-            return may_be_an_app(str(embedded))
     if any(address in each for each in _METADATA if each.version == address.version):
         return False
     return not (
@@ -75,6 +65,16 @@ def may_be_an_app(text: str) -> bool:
         or address.is_multicast
         or address == IPv4Address("255.255.255.255")
     )
+
+
+def _meant(text: str) -> IPv4Address | IPv6Address | None:
+    """Return the address that is reached; None for what is none."""
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    embedded = _embedded(address) if isinstance(address, IPv6Address) else None
+    return address if embedded is None else embedded
 
 
 def _embedded(address: IPv6Address) -> IPv4Address | None:

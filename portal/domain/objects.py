@@ -24,6 +24,7 @@ from portal.domain.relations import (
     OWNER,
     TARGET,
     Index,
+    Scaling,
     Tag,
     Watched,
     own_release,
@@ -383,7 +384,7 @@ class HpaMetric(Struct, frozen=True):
         return self.current is None and not self.reported
 
 
-class Hpa(Watched, frozen=True):
+class Hpa(Scaling, frozen=True):
     """A HorizontalPodAutoscaler (autoscaling/v2).
 
     ``current`` and ``desired`` are of the sync that read the metrics. ``target_api`` is the
@@ -391,10 +392,6 @@ class Hpa(Watched, frozen=True):
     controller follows older rules. ``scaled_object`` is the KEDA ScaledObject that owns it.
     """
 
-    key: Key
-    release: str
-    target_kind: str
-    target_name: str
     min_replicas: int
     max_replicas: int
     current: int
@@ -407,18 +404,6 @@ class Hpa(Watched, frozen=True):
     target_api: str = ""
     created_at: datetime | None = None
     scaled_object: str = ""
-
-    def tags(self) -> Iterator[Tag]:
-        """Yield the tags of the release it is annotated with, and of its scale target."""
-        yield from release_tag(self.key, self.release)
-        yield (TARGET, self.key.namespace, self.target_kind, self.target_name)
-
-    def releases(self, index: Index) -> set[Key]:
-        """Return the release it is annotated with, and those of its scale target."""
-        target = Key(self.key.namespace, self.target_name)
-        return own_release(self.key, self.release) | index.releases_through(
-            self.target_kind, target
-        )
 
 
 class ServicePort(Struct, frozen=True):

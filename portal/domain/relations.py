@@ -61,3 +61,24 @@ def release_tag(key: Key, release: str) -> Iterator[Tag]:
 def own_release(key: Key, release: str) -> set[Key]:
     """Return the release that Helm's annotation names."""
     return {Key(key.namespace, release)} if release else set()
+
+
+class Scaling(Watched, frozen=True):
+    """An object that changes a workload, its scale target, by itself."""
+
+    key: Key
+    release: str
+    target_kind: str
+    target_name: str
+
+    def tags(self) -> Iterator[Tag]:
+        """Yield the tags of the release it is annotated with, and of its scale target."""
+        yield from release_tag(self.key, self.release)
+        yield (TARGET, self.key.namespace, self.target_kind, self.target_name)
+
+    def releases(self, index: Index) -> set[Key]:
+        """Return the release it is annotated with, and those of its scale target."""
+        target = Key(self.key.namespace, self.target_name)
+        return own_release(self.key, self.release) | index.releases_through(
+            self.target_kind, target
+        )

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from portal.domain.keys import Key
 from portal.domain.management import UNSAID, Management
 from portal.domain.objects import Condition, Hpa, HpaMetric
-from portal.domain.relations import TARGET, Index, Tag, Watched, own_release, release_tag
+from portal.domain.relations import Index, Scaling, Tag, Watched, own_release, release_tag
 
 
 class Trigger(Struct, frozen=True):
@@ -51,7 +51,7 @@ _TYPES = {
 """The names of triggers that are written otherwise than their types."""
 
 
-class ScaledObject(Watched, frozen=True):
+class ScaledObject(Scaling, frozen=True):
     """A ScaledObject (keda.sh): KEDA makes an HPA from it, and scales to zero by itself.
 
     ``idle_replicas`` is None unless it rests at another number than its minimum. ``cooldown`` is in
@@ -61,10 +61,6 @@ class ScaledObject(Watched, frozen=True):
     from taking pods away, and from adding some.
     """
 
-    key: Key
-    release: str
-    target_kind: str
-    target_name: str
     min_replicas: int = 0
     max_replicas: int = 100
     idle_replicas: int | None = None
@@ -81,18 +77,6 @@ class ScaledObject(Watched, frozen=True):
     hpa_name: str = ""
     uid: str = ""
     created_at: datetime | None = None
-
-    def tags(self) -> Iterator[Tag]:
-        """Yield the tags of the release it is annotated with, and of its scale target."""
-        yield from release_tag(self.key, self.release)
-        yield (TARGET, self.key.namespace, self.target_kind, self.target_name)
-
-    def releases(self, index: Index) -> set[Key]:
-        """Return the release it is annotated with, and those of its scale target."""
-        target = Key(self.key.namespace, self.target_name)
-        return own_release(self.key, self.release) | index.releases_through(
-            self.target_kind, target
-        )
 
 
 class ScaledJob(Watched, frozen=True):
@@ -134,17 +118,13 @@ class ContainerRecommendation(Struct, frozen=True):
     uncapped: Amount = Amount()
 
 
-class Vpa(Watched, frozen=True):
+class Vpa(Scaling, frozen=True):
     """A VerticalPodAutoscaler (autoscaling.k8s.io/v1).
 
     ``update_mode`` is "" where the spec has none, which Kubernetes takes as Recreate. ``resources``
     are those ("cpu", "memory") that it recommends for at least one container.
     """
 
-    key: Key
-    release: str
-    target_kind: str
-    target_name: str
     update_mode: str = ""
     resources: frozenset[str] = frozenset({"cpu", "memory"})
     recommendations: tuple[ContainerRecommendation, ...] = ()
@@ -156,18 +136,6 @@ class Vpa(Watched, frozen=True):
     def applies(self) -> bool:
         """True if it changes the requests of pods, of running or of new ones."""
         return self.update_mode != "Off"
-
-    def tags(self) -> Iterator[Tag]:
-        """Yield the tags of the release it is annotated with, and of its target."""
-        yield from release_tag(self.key, self.release)
-        yield (TARGET, self.key.namespace, self.target_kind, self.target_name)
-
-    def releases(self, index: Index) -> set[Key]:
-        """Return the release it is annotated with, and those of its target."""
-        target = Key(self.key.namespace, self.target_name)
-        return own_release(self.key, self.release) | index.releases_through(
-            self.target_kind, target
-        )
 
 
 _METRIC = re.compile(r"s(\d{1,4})-(.+)", re.DOTALL)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     # Loaded with the first link: encryption takes long to import.
     from portal.auth.oidc.sessions import Seal
 
+PATH = "/shared"
+"""The page that a link opens; its token stands behind the ``#``."""
 PURPOSE = "read-only link"
 LONGEST = 2_000
 """Characters of the longest token."""

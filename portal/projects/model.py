@@ -21,9 +21,6 @@ KUBERNETES_ROLES: Mapping[str, str] = {
 }
 """Kubernetes' own ClusterRoles, for a portal without roles of its own."""
 
-LEVELS = tuple(Level)
-"""The Pod Security levels, the strictest first."""
-
 QUOTA: Mapping[str, str] = {
     "quota_cpu": "requests.cpu",
     "quota_memory": "requests.memory",

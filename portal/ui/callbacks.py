@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias, cast, get_args, get_origin, get_type_hints, is_typeddict
 
-from dash import Dash, Input, Output, State
+from dash import Dash, Input, Output, State, ctx
 from dash.dependencies import DashDependency
 
 from portal.ui.accepts import Check, check_of
@@ -14,6 +14,17 @@ from portal.ui.accepts import Check, check_of
 Handler: TypeAlias = Callable[..., Any]
 Accepted: TypeAlias = dict[str, dict[tuple[str, str], Check]]
 """The checks of a callback's inputs, by its output, then by component id and property."""
+
+
+def pressed(part: str, clicks: Sequence[int | None]) -> str | None:
+    """Return a ``part`` of the id of the button that called, of many with such an id.
+
+    None if none was pressed: new buttons call as well.
+    """
+    button = cast("object", ctx.triggered_id)
+    if not any(clicks) or not isinstance(button, dict):
+        return None
+    return str(cast("dict[str, object]", button).get(part, ""))
 
 
 class Callbacks:

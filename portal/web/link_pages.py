@@ -16,9 +16,9 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from portal.domain.errors import DatabaseUnavailable, NotFound, PortalError
+from portal.links.token import PATH
 
-PATH = "/shared"
-VIEW_PATH = "/shared/view"
+VIEW_PATH = f"{PATH}/view"
 
 LONGEST_BODY = 4096
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-
 import dash_bootstrap_components as dbc
-from dash import ALL, Input, Output, State, ctx, no_update
+from dash import ALL, Input, Output, State, no_update
 
 from portal.domain.errors import InvalidInput, NotFound
 from portal.domain.keys import Key
@@ -13,7 +11,7 @@ from portal.domain.role_bindings import ROLES
 from portal.releases.people import HeldRole, People
 from portal.ui import html, ids
 from portal.ui.accepts import AppKey
-from portal.ui.callbacks import Callbacks
+from portal.ui.callbacks import Callbacks, pressed
 from portal.ui.components.basics import Node, button, icon, wildcards
 from portal.ui.components.sliders import field, message
 from portal.ui.context import UiContext
@@ -142,10 +140,9 @@ def register(app: Callbacks, context: UiContext) -> None:
         prevent_initial_call=True,
     )
     async def revoke(clicks: list[int | None], key: AppKey) -> Node:
-        pressed = cast("object", ctx.triggered_id)
-        if not any(clicks) or not isinstance(pressed, dict):
+        name = pressed("binding", clicks)
+        if name is None:
             return no_update
-        name = str(cast("dict[str, Any]", pressed).get("binding", ""))
         try:
             identity, release = context.identity(), Key(*key)
             await _people(context).revoke(identity, release, name)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
-from dash import ALL, Input, Output, State, ctx, dcc, no_update
+from dash import ALL, Input, Output, State, dcc, no_update
 
 from portal.domain.keys import Key
 from portal.domain.permissions import Permission
 from portal.releases.plain import PlainAction
 from portal.ui import html, ids
 from portal.ui.accepts import AppKey
-from portal.ui.callbacks import Callbacks
+from portal.ui.callbacks import Callbacks, pressed
 from portal.ui.components.basics import Node, button
 from portal.ui.components.preview import CHECKING, change_dialog, waiting
 from portal.ui.context import UiContext
@@ -89,10 +89,9 @@ def register(app: Callbacks, context: UiContext) -> None:
         prevent_initial_call=True,
     )
     async def ask(clicks: list[int | None], key: AppKey) -> tuple[Any, ...]:
-        pressed = cast("object", ctx.triggered_id)
-        if not any(clicks) or not isinstance(pressed, dict):
+        name, release = pressed("name", clicks), Key(*key)
+        if name is None:
             return (no_update,) * 6
-        name, release = str(cast("dict[str, object]", pressed)["name"]), Key(*key)
         try:
             words = await context.actions.preview_plain(context.identity(), name, release)
         except Exception as error:

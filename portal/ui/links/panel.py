@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, cast
 
 import dash_bootstrap_components as dbc
-from dash import ALL, Input, Output, State, ctx, no_update
+from dash import ALL, Input, Output, State, no_update
 
 from portal.domain.errors import InvalidInput, NotFound
 from portal.domain.keys import Key
 from portal.links.links import LASTS, Links
-from portal.links.token import Link
+from portal.links.token import PATH, Link
 from portal.ui import html, ids
 from portal.ui.accepts import AppKey
-from portal.ui.callbacks import Callbacks
+from portal.ui.callbacks import Callbacks, pressed
 from portal.ui.components.basics import Node, button, icon, local_times, wildcards
 from portal.ui.components.sliders import field, message
 from portal.ui.context import UiContext
 from portal.ui.refusals import refusal
-
-PATH = "/shared"
-"""The page that a link opens; its token stands behind the ``#``."""
 
 NONE = "There are no links."
 
@@ -161,10 +157,9 @@ def register(app: Callbacks, context: UiContext) -> None:
         prevent_initial_call=True,
     )
     async def revoke(clicks: list[int | None], key: AppKey) -> Node:
-        pressed = cast("object", ctx.triggered_id)
-        if not any(clicks) or not isinstance(pressed, dict):
+        link = pressed("link", clicks)
+        if link is None:
             return no_update
-        link = str(cast("dict[str, Any]", pressed).get("link", ""))
         try:
             identity, release = context.identity(), Key(*key)
             await _links(context).revoke(identity, release, link)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-
-from dash import ALL, Input, Output, ctx, no_update
+from dash import ALL, Input, Output, no_update
 
 from portal.auth.oidc.administration import PresentSession, SessionAdministration
 from portal.domain.errors import NotFound
 from portal.domain.identity import Identity
 from portal.ui import html, ids
-from portal.ui.callbacks import Callbacks
+from portal.ui.callbacks import Callbacks, pressed
 from portal.ui.components.basics import (
     Node,
     age,
@@ -111,13 +109,12 @@ def register(app: Callbacks, context: UiContext) -> None:
         prevent_initial_call=True,
     )
     async def end(clicks: list[int | None]) -> Node:
-        pressed = cast("object", ctx.triggered_id)
-        if not any(clicks) or not isinstance(pressed, dict):
+        session = pressed("session", clicks)
+        if session is None:
             return no_update
         identity = context.identity()
         try:
-            id = str(cast("dict[str, Any]", pressed).get("session", ""))
-            await _sessions(context).end(identity, id)
+            await _sessions(context).end(identity, session)
         except Exception as error:
             return [refusal(error), _listed(context, identity)]
         return _listed(context, identity)

@@ -13,8 +13,9 @@ from portal.auth.hosts import known_hosts
 from portal.auth.identify import HeaderAuthenticator
 from portal.domain.errors import ClusterUnavailable, DatabaseUnavailable
 from portal.links.links import ENDED
+from portal.links.token import PATH
 from portal.web.authorization import Authorization
-from portal.web.link_pages import LONGEST_BODY, PATH, VIEW_PATH, LinkPages, Shown
+from portal.web.link_pages import LONGEST_BODY, VIEW_PATH, LinkPages, Shown
 from portal.web.metrics import Metrics
 from portal.web.middleware import RequestMiddleware
 from portal.web.static import StaticServer
