@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -71,7 +72,23 @@ def lock_migrations(connection: Connection) -> None:
 def _set_up_sqlite(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
     connection.isolation_level = None  # transactions begin as below, not as the module likes
     for pragma in _SQLITE:
-        connection.execute(f"PRAGMA {pragma}")
+        _execute(connection, f"PRAGMA {pragma}")
+
+
+def _execute(connection: sqlite3.Connection, statement: str) -> None:
+    """Execute a statement, and again while another process has the database locked.
+
+    SQLite's own waiting leaves out the change of the journal mode, which a new file needs.
+    """
+    until = time.monotonic() + LOCKED_FOR
+    while True:
+        try:
+            connection.execute(statement)
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.02)
 
 
 def _begin_sqlite(connection: Connection) -> None:
