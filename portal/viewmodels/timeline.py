@@ -156,6 +156,10 @@ def _together(same: list[TimelineLine]) -> TimelineLine:
 _Words = tuple[Severity, str, str]
 
 
+_REMOVED = {ReleaseStatus.UNINSTALLING, ReleaseStatus.UNINSTALLED}
+"""Helm's own words of these ("silently failed") say less than the status does."""
+
+
 def _change(entry: Entry) -> _Words:
     if entry.new is None:
         good = entry.detail == "succeeded"
@@ -171,6 +175,8 @@ def _change(entry: Entry) -> _Words:
     title = f"Revision {entry.new}{by(who)}"
     if failed:
         return severity, title, "It has failed."
+    if entry.what in _REMOVED:
+        return Severity.WARN, title, "Its removal began."
     return severity, title, sentence(what) if what else f"Helm's status: {entry.what}."
 
 

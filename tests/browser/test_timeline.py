@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import uuid
 from collections.abc import Callable
 
 import pytest
@@ -31,7 +32,8 @@ def of(name: str) -> str:
 
 
 def test_a_launch_step_by_step_then_its_timeline(page: Page, app_name: Callable[[str], str]):
-    name = app_name("j-timeline")
+    # A name of its own: an app goes on with the history of one that was removed under its name.
+    name = app_name(f"j-timeline-{uuid.uuid4().hex[:6]}")
     launch_sample(page, name)
     operation_ended(page)
     url_of(page)

@@ -73,6 +73,12 @@ def test_what_is_not_known_of_a_decision_is_said() -> None:
             "It has failed.",
             "bad",
         ),
+        (
+            {"what": "uninstalling", "new": 3, "detail": "Deletion in progress (or silently ..."},
+            "Revision 3",
+            "Its removal began.",
+            "warn",
+        ),
         ({"what": "pending-upgrade", "new": 3}, "Revision 3", "pending-upgrade", "busy"),
         ({"what": "restart", "detail": "succeeded", "actor": "ada"}, "Restart by ada", "", "good"),
         (
