@@ -10,8 +10,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.table import Table
@@ -171,23 +173,70 @@ APART: dict[str, Callable[[], bool]] = {stage.__name__: stage for stage in (fram
 """Stages that only run by name."""
 
 
+BESIDE = ("fuzz", "pages")
+"""Stages that need processors alone. `cluster` and those after it mostly wait, and leave them."""
+
+
+class Done(NamedTuple):
+    """How a stage ended, what it printed if that has not been shown, and the seconds it took."""
+
+    passed: bool
+    seconds: float
+    printed: str = ""
+
+
 def main(names: list[str]) -> int:
     """Run the named stages, or all of them; 0 if all passed."""
     chosen = list(STAGES) if names in ([], ["all"]) else names
+    beside = [name for name in chosen if name in BESIDE] if "cluster" in chosen else []
+    done: dict[str, Done] = {}
+    with ThreadPoolExecutor(1) as lane:
+        waiting: dict[str, Future[Done]] = {}
+        for name in chosen:
+            if name == "cluster":
+                _set_up()
+                waiting = {each: lane.submit(_low_priority, each) for each in beside}
+            if name not in beside:
+                done[name] = _timed(name)
+        for name, future in waiting.items():
+            done[name] = future.result()
+            print(done[name].printed, flush=True)
     table = Table("stage", "result", "time", title="make test")
-    passed = True
     for name in chosen:
-        started = time.monotonic()
-        try:
-            ok = (STAGES | APART)[name]()
-        except Exception:  # a stage that cannot be set up must not hide the others
-            console.print_exception()
-            ok = False
-        passed &= ok
-        seconds = time.monotonic() - started
-        table.add_row(name, "[green]passed" if ok else "[red]failed", f"{seconds:.0f} s")
+        passed, seconds, _ = done[name]
+        note = ", beside others" if name in beside else ""
+        table.add_row(name, "[green]passed" if passed else "[red]failed", f"{seconds:.0f} s{note}")
     console.print(table)
-    return 0 if passed else 1
+    return 0 if all(each.passed for each in done.values()) else 1
+
+
+def _timed(name: str) -> Done:
+    started = time.monotonic()
+    try:
+        passed = (STAGES | APART)[name]()
+    except Exception:  # a stage that cannot be set up must not hide the others
+        console.print_exception()
+        passed = False
+    return Done(passed, time.monotonic() - started)
+
+
+def _set_up() -> None:
+    """Have ready what two stages at once would install; the stages tell what could not be had."""
+    from dev import chromium
+
+    for needed in (_demo_environment, chromium.executable):
+        with suppress(Exception):
+            needed()
+
+
+def _low_priority(name: str) -> Done:
+    """Run a stage with what the others leave of the processors."""
+    started = time.monotonic()
+    command = ["nice", "-n", "19", sys.executable, "-m", "dev.check", name]
+    result = subprocess.run(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    return Done(result.returncode == 0, time.monotonic() - started, result.stdout)
 
 
 if __name__ == "__main__":
