@@ -255,7 +255,12 @@ def record_labels(operation: Operation, revision: int, note: str) -> dict[str, s
 
 
 def _owner_label(operation: Operation, current: CurrentRelease | None) -> dict[str, str]:
-    """Return the label of a release's owner, the user who first launched it."""
+    """Return the label of a release's owner, {} if its record has one, which Helm copies.
+
+    The owner that is known here may be one who has just handed it over.
+    """
+    if current and current.labelled:
+        return {}
     owners = current.owners if current else by_name(operation.actor)
     return {LAUNCHED_BY: owners.owner} if owners.owner else {}
 

@@ -78,7 +78,8 @@ class Rollback(RevisionAction):
 
         await progress.applies(current.values, values)
         # Helm copies the labels of the revision that it rolls back to.
-        await records.set_owners(key, current.owners, identity=identity)
+        owners = (await changes.releases.read(key) or current).owners
+        await records.set_owners(key, owners, identity=identity)
 
         async def roll_back(_: int, force: bool, transferred: Transferred) -> HelmResult:
             transferred.ownership = ownership
