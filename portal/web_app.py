@@ -104,6 +104,7 @@ from portal.registry.fetch import HttpFetch
 from portal.releases.actions import Actions, form_fields
 from portal.releases.forms import ReleaseForms
 from portal.releases.load_test import LoadTests
+from portal.releases.namespace_roles import NamespaceRoles
 from portal.releases.people import People
 from portal.releases.ports import ReleasePorts
 from portal.releases.restart import Restart
@@ -737,22 +738,23 @@ def _actions(
             on=bool(settings.load_test_image),
         ),
         apps=settings.limits().apps,
+        roles=_roles(settings, client),
     )
 
 
 def _people(
     settings: Settings, client: ClusterClient, actions: Actions, trail: Trail
 ) -> People | None:
-    """Gives roles, where Kubernetes decides and an administrator wants it."""
+    """Gives roles, where that can be done in the portal."""
+    roles = _roles(settings, client)
+    return People(actions.access, roles, trail, settings.impersonated_groups) if roles else None
+
+
+def _roles(settings: Settings, client: ClusterClient) -> NamespaceRoles | None:
+    """Roles in namespaces, where Kubernetes decides and an administrator wants them given."""
     if settings.authorization != "kubernetes" or not settings.role_prefix:
         return None
-    return People(
-        actions.access,
-        KubernetesRoleBindings(client),
-        trail,
-        settings.role_prefix,
-        settings.impersonated_groups,
-    )
+    return NamespaceRoles(KubernetesRoleBindings(client), settings.role_prefix)
 
 
 def _shown(links: Links, apps: SharedApps) -> Callable[[str], Awaitable[Shown]]:

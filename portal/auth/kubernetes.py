@@ -74,6 +74,7 @@ NEEDS: Mapping[Permission, Attributes] = {
         Permission.RESTART: _on("apps", "deployments", "get", "patch"),
         Permission.RESUME: _on("apps", "deployments", "get", "patch"),
         Permission.UNINSTALL: _WRITE_RECORD | _objects("get", "delete"),
+        Permission.HAND_OVER: _RECORD | _on("", "secrets", "patch"),
         Permission.UNLOCK: _RECORD | _on("", "secrets", "update"),
         Permission.MAP_APIS: _RECORD | _on("", "secrets", "create", "update"),
         Permission.CANCEL: _WRITE_RECORD,

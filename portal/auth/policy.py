@@ -20,8 +20,8 @@ OF_OBJECTS = frozenset({Permission.EXEC, Permission.LOGS, Permission.READ_MANIFE
 launch, Helm may keep its record elsewhere, or pods may still end."""
 
 
-OF_OWNERS = frozenset({Permission.SHARE, Permission.LINK})
-"""The permissions to show an app to others."""
+OF_OWNERS = frozenset({Permission.SHARE, Permission.LINK, Permission.HAND_OVER})
+"""The permissions to show an app to others, or to give it away."""
 
 
 class Policy:
@@ -133,7 +133,10 @@ class OwnerRights(Struct, frozen=True):
             return Forbidden("Reading logs is switched off in this portal.")
         role = owners.role(self.identity)
         if permission in OF_OWNERS and role is Role.OPERATE:
-            return Forbidden(f"{_whose(key, owners)} Only owners and administrators can share it.")
+            return Forbidden(
+                f"{_whose(key, owners)} Only owners and administrators can share it.",
+                "Ask one of them, also to hand it over.",
+            )
         if role is Role.VIEW:
             return Forbidden(
                 f"{_whose(key, owners)} It is shared with you to look at only.",
@@ -145,7 +148,7 @@ class OwnerRights(Struct, frozen=True):
 def _whose(key: Key, owners: Owners) -> str:
     if not owners.owner:
         return f"The owner of {key.name} is not known."
-    return f"{text_of(owners.owner) or 'Somebody else'} launched {key.name}."
+    return f"{key.name} belongs to {text_of(owners.owner) or 'somebody else'}."
 
 
 def _advice(owners: Owners) -> str:

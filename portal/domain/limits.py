@@ -64,8 +64,8 @@ class Limits(Struct, frozen=True):
     )
     """Operations that are queued or running, in all portals; those that only wait for their rollout
     do not count."""
-    apps: Limit = Limit("apps", 50, "apps launched", "Uninstall one that is not needed.")
-    """Releases that the person launched."""
+    apps: Limit = Limit("apps", 50, "apps of your own", "Uninstall one that is not needed.")
+    """Releases that the person owns: has launched, or was given."""
     tabs: Limit = Limit("tabs", 50, "tabs connected", "Close one that is not needed.")
     """Live connections of pages."""
     logs: Limit = Limit("logs", 20, "logs open", "Close one that is not needed.")

@@ -1,7 +1,8 @@
-"""Owners of a release: the user who launched it, and those with whom it is shared, by their roles.
+"""Owners of a release: whose it is, and those with whom it is shared, by their roles.
 
-All are labels of Helm's records, which values cannot set: only the portal, and users who may write
-Secrets, can. Helm copies labels to the next revision.
+Whoever launches it is its owner, until it is handed over. All are labels of Helm's records, which
+values cannot set: only the portal, and users who may write Secrets, can. Helm copies labels to the
+next revision.
 """
 
 from __future__ import annotations
@@ -63,6 +64,23 @@ class Owners(Struct, frozen=True):
         """Return those with whom it is shared in a role: ``user:ann``, ``group:team-a``."""
         texts = (text_of(each) for each in self.shared)
         return tuple(each.removeprefix(f"{role}:") for each in texts if _role_of(each) is role)
+
+    def handed_over(self, former: str, new: str, kept: Role | None = None) -> Owners:
+        """Return the owners once ``former`` has handed it over to ``new``, both names of users.
+
+        Neither keeps a role of their own that they had before, but ``former`` the one that is
+        ``kept``. What groups may do stays.
+        """
+        gone = {
+            label_of(_entry(role, f"user:{name}"))
+            for role in Role
+            for name in (former, new)
+            if name
+        }
+        shared = tuple(each for each in self.shared if each not in gone)
+        if kept and former:
+            shared += (label_of(_entry(kept, f"user:{former}")),)
+        return Owners(label_of(new), shared)
 
     @property
     def labels(self) -> dict[str, str]:

@@ -30,6 +30,7 @@ class Permission(StrEnum):
     DISMISS = "dismiss the operation on"
     SHARE = "share"
     LINK = "make read-only links to"
+    HAND_OVER = "hand over"
     EXEC = "run commands in the pods of"
 
 

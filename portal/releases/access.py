@@ -10,7 +10,7 @@ from portal.auth.authorizer import KnownRights, Rights
 from portal.domain.audit import UNRECORDED, Event, Outcome, Recorder
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
-from portal.domain.owners import NOBODY, Owners
+from portal.domain.owners import NOBODY, Owners, Role
 from portal.domain.permissions import Permission
 from portal.releases.current import CurrentRelease
 from portal.state.model import AppState
@@ -22,6 +22,13 @@ log = logging.getLogger(__name__)
 AGAIN = 60.0
 """Seconds in which the same refusal is recorded once; the log has each."""
 MOST_REFUSED = 1_000
+
+_ROLES = {
+    Role.OWN: Permission.SHARE,
+    Role.OPERATE: Permission.UPGRADE,
+    Role.VIEW: Permission.READ_VALUES,
+}
+"""A permission that each role has, and the one below has not."""
 
 
 class Access:
@@ -65,6 +72,22 @@ class Access:
             return ""
         refusal = rights.refusal(permission, key, owners)
         return str(refusal) if refusal else ""
+
+    def by_owner(self, identity: Identity) -> bool:
+        """Return True if owners decide, False if Kubernetes does."""
+        return self._rights.known(identity).by_owner
+
+    def role_with(self, identity: Identity, key: Key, owners: Owners) -> Role | None:
+        """Return the role that the rights of ``identity`` amount to, if these are the owners."""
+        rights = self._rights.known(identity)
+        return next(
+            (
+                role
+                for role, needed in _ROLES.items()
+                if rights.refusal(needed, key, owners) is None
+            ),
+            None,
+        )
 
     async def launch_refusal(self, identity: Identity, namespace: str) -> str:
         """Return why ``identity`` may not launch in a namespace, "" if it may."""

@@ -31,6 +31,7 @@ from portal.releases.changes import Changes
 from portal.releases.existing import Existing
 from portal.releases.failed_forms import FailedForms
 from portal.releases.forms import ReleaseForms, ScaleRequest
+from portal.releases.hand_over import HandOver
 from portal.releases.install import Install
 from portal.releases.launch import LaunchPlanner
 from portal.releases.load_test import (
@@ -41,6 +42,8 @@ from portal.releases.load_test import (
     LoadTests,
 )
 from portal.releases.map_apis import MapApis
+from portal.releases.namespace_roles import NamespaceRoles
+from portal.releases.new_owner import HandOverRequest
 from portal.releases.new_secrets import NewSecrets
 from portal.releases.owned_apps import OwnedApps
 from portal.releases.placeholders import Placeholders
@@ -91,10 +94,12 @@ class Actions(Queries):
         plain: Iterable[PlainAction] = (),
         load_tests: LoadTests | None = None,
         apps: Limit = LIMITS.apps,
+        roles: NamespaceRoles | None = None,
     ) -> None:
         """Set it up; ``remembered``: forms of launches kept. ``plain``: actions on app pages.
 
-        ``apps`` is the limit of the apps that one person launches.
+        ``apps`` is the limit of the apps that one person owns. ``roles`` are those in namespaces
+        that people give each other, None if they do not.
         """
         self._owned = OwnedApps(store, apps)
         self._load_tests = load_tests
@@ -156,6 +161,9 @@ class Actions(Queries):
         """The plain actions on an app's page, by name."""
         self._unlock = Unlock(store, ports.records, preconditions, clock)
         self._share = Share(changes, ports.records, preconditions)
+        self._hand_over = HandOver(
+            store, access, changes, ports.records, preconditions, self._owned, roles
+        )
         operations.declare(
             (
                 install,
@@ -165,6 +173,7 @@ class Actions(Queries):
                 self._uninstall,
                 self._unlock,
                 self._share,
+                self._hand_over,
                 *self.plain.values(),
                 *([load_tests] if load_tests else []),
             )
@@ -271,6 +280,20 @@ class Actions(Queries):
         The form is ``user:ann, group:team-a``; raises ``InvalidInput`` for any other.
         """
         return await self._begin(identity, self._share.plan(key, asked))
+
+    async def preview_hand_over(
+        self, identity: Identity, key: Key, asked: HandOverRequest, *, links: bool = False
+    ) -> tuple[str, ...]:
+        """Describe what handing a release over would change, in sentences.
+
+        ``links`` is True if people make read-only links. Raises ``InvalidInput`` by the fields.
+        """
+        await self._access.check(identity, Permission.HAND_OVER, key)
+        return await self._hand_over.preview(identity, key, asked, links=links)
+
+    async def hand_over(self, identity: Identity, key: Key, asked: HandOverRequest) -> Operation:
+        """Make somebody else the owner of a release; raises ``InvalidInput`` by the fields."""
+        return await self._begin(identity, self._hand_over.plan(identity, key, asked))
 
     def offered(self, state: AppState, now: datetime) -> frozenset[str]:
         """Return the names of the ``plain`` actions that the page of an app offers."""

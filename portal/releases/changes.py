@@ -27,9 +27,9 @@ from portal.operations.rollout import RolloutTarget, rollout_progress
 from portal.operations.waiting import WaitCondition
 from portal.releases.current import CurrentRelease, CurrentReleases
 from portal.releases.existing import taken_over
-from portal.releases.handover import AGAIN, Handover, ReplicaHandover
 from portal.releases.pinned import own_chart, version_of
 from portal.releases.ports import ReleasePorts
+from portal.releases.replica_transfer import AGAIN, ReplicaTransfer, Transferred
 from portal.state.ownership import by_name
 from portal.state.store import Store
 from portal.threads import in_thread
@@ -75,7 +75,7 @@ class Changes:
         """Helm's records of releases."""
         self.history = ports.history
         """The revisions of releases."""
-        self.handover = Handover(store, ports.replicas)
+        self.replica_transfer = ReplicaTransfer(store, ports.replicas)
         """The transfer of replica ownership."""
         self._chart_path = chart_path
 
@@ -145,20 +145,20 @@ class Changes:
 
         await progress.applies(before, values)
 
-        async def upgrade(revision: int, force: bool, handover: ReplicaHandover) -> HelmResult:
+        async def upgrade(revision: int, force: bool, transferred: Transferred) -> HelmResult:
             async def review(manifest: str) -> str:
                 progress.begin_step("Check what it renders")
                 found = await self._checked(progress, chart.source, manifest, values, current)
-                handover.ownership = self.handover.ownership_with(
+                transferred.ownership = self.replica_transfer.ownership_with(
                     operation.key, {each.ref: each.tree for each in found}
                 )
                 if not force:
-                    handover.reclaimed = await self.handover.transfer(
-                        progress, before, handover.ownership
+                    transferred.reclaimed = await self.replica_transfer.transfer(
+                        progress, before, transferred.ownership
                     )
                 progress.begin_step(f"Run {command}{AGAIN if force else ''}")
                 owned = await in_thread(with_owned_hooks, manifest, found, operation.key)
-                return await in_thread(without_replicas, owned, handover.ownership.conflicting)
+                return await in_thread(without_replicas, owned, transferred.ownership.conflicting)
 
             with progress.step("Render the chart"):
                 return await self.helm.upgrade_install(
@@ -175,7 +175,9 @@ class Changes:
                 )
 
         async with _beside(self._prepare(operation.key, chart.source)):
-            result = await self.handover.run(progress.identity, revision_of(current), upgrade)
+            result = await self.replica_transfer.run(
+                progress.identity, revision_of(current), upgrade
+            )
         self.releases.record_revision(operation.key, result.revision)
         progress.put(revision=result.revision, helm_seconds=result.seconds)
         return result.revision
@@ -253,7 +255,12 @@ def record_labels(operation: Operation, revision: int, note: str) -> dict[str, s
 
 
 def _owner_label(operation: Operation, current: CurrentRelease | None) -> dict[str, str]:
-    """Return the label of a release's owner, the user who first launched it."""
+    """Return the label of a release's owner, {} if its record has one, which Helm copies.
+
+    The owner that is known here may be one who has just handed it over.
+    """
+    if current and current.labelled:
+        return {}
     owners = current.owners if current else by_name(operation.actor)
     return {LAUNCHED_BY: owners.owner} if owners.owner else {}
 

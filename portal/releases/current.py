@@ -24,7 +24,10 @@ Values = Mapping[str, object]
 
 
 class CurrentRelease(Struct, frozen=True):
-    """A release before a change."""
+    """A release before a change.
+
+    ``labelled`` is True if its record names its owner in a label.
+    """
 
     revision: int
     status: str
@@ -33,6 +36,7 @@ class CurrentRelease(Struct, frozen=True):
     chart_version: str = ""
     source: str = ""
     owners: Owners = NOBODY
+    labelled: bool = False
 
 
 class CurrentReleases:
@@ -70,7 +74,16 @@ class CurrentReleases:
                     detail.chart_version,
                     detail.source,
                     owners,
+                    bool(release.owners.owner),
                 )
+        return await self.read(key)
+
+    async def read(self, key: Key) -> CurrentRelease | None:
+        """Return the release from Helm's record, None if there is none.
+
+        For what must not be lost although a watch is behind, such as who owns it.
+        """
+        made = self._last_made.get(key, 0)
         found = await self._records.newest(key)
         if made and self._last_made.get(key) == made:
             # The record decides: the release may have been removed and installed again.
@@ -85,6 +98,7 @@ class CurrentReleases:
             found.chart_version,
             found.source,
             with_annotation(found.owners, found.values),
+            bool(found.owners.owner),
         )
 
     async def check_stored_with_objects(self, key: Key) -> None:

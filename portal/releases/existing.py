@@ -37,7 +37,7 @@ def existing(state: AppState) -> Existing | None:
     # Not decoded yet: the operation checks again before it changes anything.
     ours = chart in {dash_app.CHART_NAME, ""}
     by = owner_name(owners_of(state) or NOBODY, detail.values if detail else {})
-    whose = f", launched by {by}" if by else ""
+    whose = f", owned by {by}" if by else ""
     there = f"{key.name} exists already in {key.namespace}{whose}"
     sentence = (
         f"{there}: this changes it, as revision {release.revision + 1}."

@@ -1,37 +1,68 @@
-"""The number of apps that one person has launched, held against the limit."""
+"""The number of apps that one person owns, held against the limit."""
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from portal.domain.errors import LimitReached
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.limits import LIMITS, Limit
+from portal.domain.owners import label_of
 from portal.state.model import AppState
 from portal.state.ownership import owners_of
 from portal.state.store import Store
 
 
 class OwnedApps:
-    """Counts the apps of a person: releases, and launches that are under way."""
+    """Counts the apps of a person: releases, and those that are about to be theirs."""
 
     def __init__(self, store: Store, limit: Limit = LIMITS.apps) -> None:
         self._store = store
         self._limit = limit
-        self._launching: dict[Key, str] = {}
-        """Users of launches that are not in the store yet."""
+        self._coming: dict[Key, str] = {}
+        """Users of launches, and of apps that are being handed over, before the store has them."""
 
     def reserve(self, identity: Identity, key: Key) -> None:
         """Count a launch of ``key`` until ``release``; raises ``LimitReached``."""
-        apps = self._store.snapshot.apps
-        mine = {key for key, each in apps.items() if _is_app(each) and _owned(each, identity)}
-        mine |= {each for each, user in self._launching.items() if user == identity.user}
-        refusal = self._limit.refusal(identity, len(mine - {key}))
+        refusal = self._limit.refusal(identity, self._count(identity.user, key))
         if refusal is not None:
             raise refusal
-        self._launching[key] = identity.user
+        self._coming[key] = identity.user
 
     def release(self, key: Key) -> None:
         """Stop counting a launch: it is in the store, or has not begun."""
-        self._launching.pop(key, None)
+        self._coming.pop(key, None)
+
+    def problem(self, user: str, key: Key) -> str:
+        """Return why ``key`` cannot be handed over to a user, "" if the limit has room for it.
+
+        How many apps they have is not told.
+        """
+        if not self._limit.most or self._count(user, key) < self._limit.most:
+            return ""
+        return (
+            f"{user} has as many apps as one person may have (limits.{self._limit.name}): they "
+            "have to uninstall one first."
+        )
+
+    @contextmanager
+    def handing_over(self, user: str, key: Key) -> Generator[None]:
+        """Count ``key`` as an app of ``user`` during the block; raises ``LimitReached``."""
+        if problem := self.problem(user, key):
+            raise LimitReached(problem)
+        self._coming[key] = user
+        try:
+            yield
+        finally:
+            self._coming.pop(key, None)
+
+    def _count(self, user: str, besides: Key) -> int:
+        apps, label = self._store.snapshot.apps, label_of(user)
+        theirs = {key for key, each in apps.items() if _is_app(each) and _owner(each) == label}
+        theirs |= {key for key, each in self._coming.items() if each == user}
+        return len(theirs - {besides})
 
 
 def _is_app(state: AppState) -> bool:
@@ -39,6 +70,6 @@ def _is_app(state: AppState) -> bool:
     return state.release is not None or (operation is not None and not operation.phase.terminal)
 
 
-def _owned(state: AppState, identity: Identity) -> bool:
+def _owner(state: AppState) -> str:
     owners = owners_of(state)
-    return owners is not None and owners.owned_by(identity)
+    return owners.owner if owners else ""

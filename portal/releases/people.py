@@ -17,15 +17,9 @@ from portal.domain.errors import Conflict, InvalidInput, NotFound
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.permissions import Permission
-from portal.domain.role_bindings import (
-    ROLES,
-    RoleBinding,
-    RoleBindings,
-    Subject,
-    binding_name,
-    read_subject,
-)
+from portal.domain.role_bindings import ROLES, Subject, read_subject
 from portal.releases.access import Access
+from portal.releases.namespace_roles import NamespaceRoles
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 
@@ -44,7 +38,7 @@ class HeldRole(Struct, frozen=True, order=True):
 
 
 class People:
-    """The roles of people, by RoleBindings to the ClusterRoles named ``prefix`` and the role.
+    """The roles of people in the namespaces of apps.
 
     ``groups`` are those that Kubernetes is told of when the portal acts for a member.
     """
@@ -52,15 +46,13 @@ class People:
     def __init__(
         self,
         access: Access,
-        bindings: RoleBindings,
+        roles: NamespaceRoles,
         recorder: Recorder,
-        prefix: str,
         groups: Collection[str] = (),
     ) -> None:
         self._access = access
-        self._bindings = bindings
+        self._roles = roles
         self._recorder = recorder
-        self._prefix = f"{prefix}-"
         self._groups = frozenset(groups)
 
     async def listed(self, identity: Identity, key: Key) -> list[HeldRole]:
@@ -70,9 +62,9 @@ class People:
             Forbidden: ``identity`` may not see the release, or not list RoleBindings there.
         """
         await self._access.check(identity, Permission.SEE, key)
-        found = await self._bindings.listed(key.namespace, identity=identity)
+        found = await self._roles.listed(key.namespace, identity=identity)
         return sorted(
-            HeldRole(subject, self._role(each), each.name, each.made)
+            HeldRole(subject, self._roles.role(each), each.name, each.made)
             for each in found
             for subject in each.subjects
         )
@@ -97,14 +89,12 @@ class People:
             )
         if problems or subject is None:
             raise InvalidInput(problems)
-        binding = RoleBinding(
-            binding_name(role, subject), f"{self._prefix}{role}", (subject,), made=True
-        )
+        binding = self._roles.binding(role, subject)
         detail: dict[str, object] = {"role": role, "to": str(subject), "binding": binding.name}
         event = Event(ROLE_GRANT, Outcome.BEGUN, identity, key, uuid.uuid4().hex, detail)
         try:
             async with recorded(self._recorder, event):
-                await self._bindings.bind(key.namespace, binding, identity=identity)
+                await self._roles.bind(key.namespace, binding, identity=identity)
         except Conflict:
             raise Conflict(f"{subject} is {role} in {key.namespace} already.") from None
 
@@ -122,8 +112,4 @@ class People:
             ROLE_REVOKE, Outcome.BEGUN, identity, key, uuid.uuid4().hex, {"binding": name}
         )
         async with recorded(self._recorder, event):
-            await self._bindings.unbind(key.namespace, name, identity=identity)
-
-    def _role(self, binding: RoleBinding) -> str:
-        role = binding.role.removeprefix(self._prefix)
-        return role if role in ROLES else binding.role
+            await self._roles.unbind(key.namespace, name, identity=identity)

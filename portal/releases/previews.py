@@ -226,7 +226,9 @@ class Previews:
 
     async def _applied(self, key: Key, manifest: str) -> str:
         """Return the part of a manifest that is applied: without replicas set by autoscalers."""
-        conflicting = (await self._changes.handover.ownership_after(key, manifest)).conflicting
+        conflicting = (
+            await self._changes.replica_transfer.ownership_after(key, manifest)
+        ).conflicting
         return await in_thread(without_replicas, manifest, conflicting)
 
     async def _present(

@@ -18,10 +18,10 @@ from portal.operations.rollout import RolloutTarget
 from portal.operations.waiting import WaitCondition
 from portal.releases.changes import UPGRADE, Changes, ChartRef, RevisionAction, Values, rollout
 from portal.releases.current import CurrentRelease
-from portal.releases.handover import AGAIN, ReplicaHandover
 from portal.releases.pinned import own_chart
 from portal.releases.plan import Plan
 from portal.releases.preconditions import Preconditions
+from portal.releases.replica_transfer import AGAIN, Transferred
 
 ROLLBACK = Verb("rollback", "rollback", "rolling back")
 
@@ -66,7 +66,7 @@ class Rollback(RevisionAction):
         changes, records = self.changes, self.changes.records
         key, identity = progress.operation.key, progress.identity
         past = await changes.history.revision(key, revision, identity=identity)
-        ownership = await changes.handover.ownership_after(key, past.manifest)
+        ownership = await changes.replica_transfer.ownership_after(key, past.manifest)
         if ownership.conflicting:
             # Helm would apply the replicas recorded in this revision.
             async with own_chart(records, key, revision, identity=identity) as chart:
@@ -78,12 +78,13 @@ class Rollback(RevisionAction):
 
         await progress.applies(current.values, values)
         # Helm copies the labels of the revision that it rolls back to.
-        await records.set_owners(key, current.owners, identity=identity)
+        owners = (await changes.releases.read(key) or current).owners
+        await records.set_owners(key, owners, identity=identity)
 
-        async def roll_back(_: int, force: bool, handover: ReplicaHandover) -> HelmResult:
-            handover.ownership = ownership
+        async def roll_back(_: int, force: bool, transferred: Transferred) -> HelmResult:
+            transferred.ownership = ownership
             if not force:
-                handover.reclaimed = await changes.handover.transfer(
+                transferred.reclaimed = await changes.replica_transfer.transfer(
                     progress, current.values, ownership
                 )
             with progress.step(f"Run helm rollback{AGAIN if force else ''}"):
@@ -95,7 +96,7 @@ class Rollback(RevisionAction):
                     identity=identity,
                 )
 
-        done = await changes.handover.run(identity, current.revision, roll_back)
+        done = await changes.replica_transfer.run(identity, current.revision, roll_back)
         left = await records.newest(key)  # Helm does not report the new revision
         made = left.revision if left else current.revision + 1
         changes.releases.record_revision(key, made)

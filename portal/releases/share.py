@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from portal.domain.errors import NotFound
 from portal.domain.keys import Key
 from portal.domain.operations import Operation, Verb
 from portal.domain.owners import Owners, Role, read_entries, text_of, too_many
@@ -48,10 +49,12 @@ class Share(Action):
 
         async def run(progress: Progress) -> None:
             with progress.step("Write down whom it is shared with"):
-                current = await self._changes.releases.existing(key)
+                current = await self._changes.releases.read(key)
+                if current is None:
+                    raise NotFound(f"There is no release {key.name} any more.")
                 before = current.owners.shared
                 await progress.applies(
-                    {"shared_with": _names(before)}, {"shared_with": _names(shared)}
+                    {"shared_with": shared_names(before)}, {"shared_with": shared_names(shared)}
                 )
                 await self._records.set_owners(
                     key, Owners(current.owners.owner, shared), identity=progress.identity
@@ -65,5 +68,6 @@ class Share(Action):
         return InterruptedOutcome.NOT_BEGUN
 
 
-def _names(shared: Iterable[str]) -> str:
+def shared_names(shared: Iterable[str]) -> str:
+    """Return those with whom a release is shared, by their labels, as the audit trail has them."""
     return ", ".join(text_of(each) or each for each in shared)

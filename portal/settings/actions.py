@@ -78,8 +78,8 @@ class ActionSettings(Part):
         int,
         Field(
             ge=0,
-            description="Apps that one person may have launched at a time, in all namespaces. "
-            "Apps beyond that stay, and can be changed.",
+            description="Apps that one person may own at a time, in all namespaces, those that "
+            "were handed over to them included. Apps beyond that stay, and can be changed.",
         ),
     ] = LIMITS.apps.most
     limits_tabs: Annotated[

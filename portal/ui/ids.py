@@ -56,6 +56,9 @@ Element ids are stable and meant to be used by browser tests:
 ``what-if-<setting>``     a control of the replay; ``what-if-figures`` the figures side by side,
                           ``what-if-keep`` keeps the settings, ``data-testid="use-these"`` takes
                           them into the form
+``hand-over-to``          who becomes the owner, ``hand-over-keep`` what the former one keeps,
+                          ``hand-over-ask`` opens the dialog (``hand-over-terms``), whose
+                          ``hand-over-confirm`` does it
 ``app-edit``              opens the launch form, filled in
 ``version-line``          the chart version and newer ones (hidden otherwise);
                           ``version-open`` lets one be chosen: ``version-choice``, with
@@ -254,6 +257,21 @@ PEOPLE_ROLE_NOTE = "people-role-note"
 PEOPLE_GRANT = "people-grant"
 PEOPLE_MESSAGE = "people-message"
 PEOPLE_REVOKE = "people-revoke"
+
+APP_HAND_OVER = "app-hand-over"
+HAND_OVER_TO = "hand-over-to"
+HAND_OVER_TO_NOTE = "hand-over-to-note"
+HAND_OVER_ROLE = "hand-over-role"
+HAND_OVER_ROLE_NOTE = "hand-over-role-note"
+HAND_OVER_KEEP = "hand-over-keep"
+HAND_OVER_KEEP_NOTE = "hand-over-keep-note"
+HAND_OVER_ASK = "hand-over-ask"
+HAND_OVER_MESSAGE = "hand-over-message"
+HAND_OVER_MODAL = "hand-over-modal"
+HAND_OVER_TERMS = "hand-over-terms"
+HAND_OVER_FAILURE = "hand-over-failure"
+HAND_OVER_CONFIRM = "hand-over-confirm"
+HAND_OVER_CANCEL = "hand-over-cancel"
 
 VERSION_LINE = "version-line"
 VERSION_WORDS = "version-words"

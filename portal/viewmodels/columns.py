@@ -247,7 +247,7 @@ COLUMNS: Mapping[str, Column[ReleaseRow]] = {
         ),
         Column[ReleaseRow](
             "owner",
-            "Launched by",
+            "Owner",
             lambda row: row.launched_by,
             order=_empty_last(lambda row: row.launched_by.casefold()),
             search=lambda row: row.launched_by,

@@ -42,7 +42,7 @@ async def test_an_owner_stays_the_owner_and_sharing_can_be_taken_back(
         actions, key = here.actions, here.key("shared")
         await here.ended(await actions.launch(ANN, sample(key, replicas=0)))
         await seen(here, key, ANNS)
-        with pytest.raises(Forbidden, match=r"ann@example.org launched shared"):
+        with pytest.raises(Forbidden, match=r"shared belongs to ann@example.org"):
             await actions.scale(BOB, key, ScaleRequest(replicas=0))
 
         await here.ended(await actions.share(ANN, key, {Role.OPERATE: "group:team a"}))

@@ -67,7 +67,7 @@ def events() -> tuple[Event, ...]:
         Event("upgrade", Outcome.SUCCEEDED, ann, well, 32 * "b", {"revision": 4}),
         Event("upgrade", Outcome.APPLYING, ann, well, 32 * "b", {"changes": changes}),
         Event("upgrade", Outcome.BEGUN, ann, well, 32 * "b", goal),
-        Event("uninstall", Outcome.REFUSED, grace, well, detail={"reason": "ann launched well."}),
+        Event("uninstall", Outcome.REFUSED, grace, well, detail={"reason": "well belongs to ann."}),
         Event("shell", Outcome.INTERRUPTED, ann, Key("apps", 8 * "long-name-"), 32 * "c"),
         Event("sign-in", Outcome.SUCCEEDED, grace),
         Event("scale", Outcome.FAILED, None, well, detail={"error": "HelmTimeout"}),

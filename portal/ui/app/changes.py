@@ -13,9 +13,9 @@ from portal.domain.keys import Key
 from portal.domain.owners import Role
 from portal.ui import ids
 from portal.ui.accepts import AppKey, FieldValue
-from portal.ui.app import advice, history, load_test, people, plain, ranges, version
+from portal.ui.app import advice, hand_over, history, load_test, people, plain, ranges, version
 from portal.ui.callbacks import Callbacks
-from portal.ui.components.basics import Node, failure, notice
+from portal.ui.components.basics import REQUESTED, Node, failure, notice
 from portal.ui.components.sliders import message
 from portal.ui.context import UiContext
 from portal.ui.links import panel as links
@@ -36,8 +36,6 @@ _CONTROLS = {
 
 MOST_REPLICAS = 10_000
 """The largest number of replicas whose cost is told."""
-
-REQUESTED = Notice(Severity.BUSY, "Requested. Progress is shown at the top of the page.")
 
 
 def scale_raw(controls: dict[str, FieldValue]) -> dict[str, object]:
@@ -65,6 +63,7 @@ def register(app: Callbacks, context: UiContext) -> None:
     load_test.register(app, context)
     links.register(app, context)
     people.register(app, context)
+    hand_over.register(app, context)
     _register_plain(app, context, ids.APP_CANCEL, context.actions.cancel)
     _register_plain(app, context, ids.APP_UNLOCK, context.actions.unlock)
     app.clientside_callback(

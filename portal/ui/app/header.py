@@ -94,7 +94,7 @@ def _facts(view: AppView) -> list[tuple[str, Node]]:
         ("Revision", str(view.revision) if view.revision else ""),
         ("Chart", view.chart),
         ("Version", view.app_version),
-        ("Launched by", view.launched_by),
+        ("Owner", view.launched_by),
         ("Updated", age(view.updated_at) if view.updated_at else ""),
     ]
 

@@ -11,6 +11,7 @@ from portal.domain.owners import Role
 from portal.live.topics import app_topic
 from portal.ui import html, ids
 from portal.ui.app.advice import advice_fold
+from portal.ui.app.hand_over import hand_over_dialog, hand_over_panel
 from portal.ui.app.history import CHECKING_REMAINS, history_fold, manifest_fold, rollback_dialog
 from portal.ui.app.live import app_parts, app_patches
 from portal.ui.app.load_test import load_test_button, load_test_dialog, load_test_panel
@@ -132,6 +133,7 @@ def layout(context: UiContext, identity: Identity, key: Key) -> html.Div:
             version_dialog(key),
             plain_dialog(),
             load_test_dialog(key),
+            hand_over_dialog(key),
         ],
         topic=app_topic(key),
         title=key.name,
@@ -250,6 +252,7 @@ def _body(context: UiContext, view: AppView, live: Props) -> list[Node]:
                                     live,
                                     links=context.links is not None,
                                     people=context.people is not None,
+                                    by_owner=context.by_owner,
                                 ),
                                 icon_name="person",
                             ),
@@ -264,8 +267,10 @@ def _body(context: UiContext, view: AppView, live: Props) -> list[Node]:
     ]
 
 
-def _sharing(view: AppView, live: Props, *, links: bool, people: bool) -> list[Node]:
-    """The owner, and the form for sharing the app."""
+def _sharing(
+    view: AppView, live: Props, *, links: bool, people: bool, by_owner: bool
+) -> list[Node]:
+    """The owner, and the forms for sharing the app, for giving roles and for handing it over."""
     return [
         _part(ids.APP_SHARING, live),
         html.Div(
@@ -279,6 +284,11 @@ def _sharing(view: AppView, live: Props, *, links: bool, people: bool) -> list[N
         ),
         # There always, since their callbacks are; what is switched off is not shown.
         html.Div(people_panel(view.key.namespace), className="" if people else "gone"),
+        html.Div(
+            hand_over_panel(view.key.namespace, by_owner=by_owner, roles=people),
+            id=ids.APP_HAND_OVER,
+            **live[ids.APP_HAND_OVER],
+        ),
         html.Div(
             html.Div(links_panel(), id=ids.APP_LINKS, **live[ids.APP_LINKS]),
             className="" if links else "gone",

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import dash_bootstrap_components as dbc
-from dash import ALL, Input, Output, State, no_update
+from dash import Input, Output, State, no_update
 
 from portal.domain.errors import InvalidInput, NotFound
+from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.role_bindings import ROLES
 from portal.releases.people import HeldRole, People
 from portal.ui import html, ids
 from portal.ui.accepts import AppKey
-from portal.ui.callbacks import Callbacks, pressed
-from portal.ui.components.basics import Node, button, icon, wildcards
+from portal.ui.callbacks import Callbacks
+from portal.ui.components.basics import Node, button
 from portal.ui.components.sliders import field, message
 from portal.ui.context import UiContext
 from portal.ui.refusals import refusal
+from portal.ui.rows import AppRows, end_button, row, rows
 
 LONGEST = 300
 
@@ -63,49 +65,28 @@ def people_panel(namespace: str) -> html.Div:
 
 def held(roles: list[HeldRole]) -> Node:
     """The roles that people have, and the RoleBindings that give them."""
-    if not roles:
-        return html.P("There are no RoleBindings.", className="words quiet-text")
-    return html.Ul([_line(each) for each in roles], className="links")
+    return rows([_line(each) for each in roles], "There are no RoleBindings.")
 
 
 def _line(role: HeldRole) -> html.Li:
-    taken = html.Button(
-        [icon("close"), html.Span("Take back")],
-        id=ids.people_revoke(role.binding),
-        type="button",
-        className="btn btn-sm btn-outline-secondary",
-        **wildcards({"aria-label": f"Take the role {role.role} back from {role.subject}"}),
-    )
-    return html.Li(
-        [
-            html.Span(
-                [
-                    f"{role.subject}: {role.role}, by ",
-                    html.Span(role.binding, className="mono"),
-                ]
-            ),
-            taken if role.made else None,
-        ],
-        **wildcards({"data-testid": "held-role"}),
-    )
+    label = f"Take the role {role.role} back from {role.subject}"
+    taken = end_button(ids.people_revoke(role.binding), "Take back", label)
+    words = [f"{role.subject}: {role.role}, by ", html.Span(role.binding, className="mono")]
+    return row(words, taken if role.made else None, "held-role")
 
 
 def register(app: Callbacks, context: UiContext) -> None:
     """Add the panel's callbacks."""
 
-    @app.callback(
-        Output(ids.PEOPLE_LIST, "children"),
-        Input(ids.PEOPLE_SHOW, "n_clicks"),
-        State(ids.APP_KEY, "data"),
-        prevent_initial_call=True,
+    async def read(identity: Identity, key: Key) -> Node:
+        return held(await _people(context).listed(identity, key))
+
+    async def revoke(identity: Identity, key: Key, binding: str) -> None:
+        await _people(context).revoke(identity, key, binding)
+
+    AppRows(ids.PEOPLE_LIST, ids.PEOPLE_SHOW, ids.PEOPLE_REVOKE, "binding", read, revoke).register(
+        app, context
     )
-    async def show(clicks: int | None, key: AppKey) -> Node:
-        if not clicks:
-            return no_update
-        try:
-            return held(await _people(context).listed(context.identity(), Key(*key)))
-        except Exception as error:
-            return refusal(error)
 
     @app.callback(
         Output(ids.PEOPLE_LIST, "children", allow_duplicate=True),
@@ -126,29 +107,12 @@ def register(app: Callbacks, context: UiContext) -> None:
         try:
             identity, release = context.identity(), Key(*key)
             await _people(context).grant(identity, release, role or "", who or "")
-            return held(await _people(context).listed(identity, release)), None, None, None
+            return await read(identity, release), None, None, None
         except InvalidInput as error:
             fields = error.fields
             return no_update, None, message(fields, {}, "who"), message(fields, {}, "role")
         except Exception as error:
             return no_update, refusal(error), None, None
-
-    @app.callback(
-        Output(ids.PEOPLE_LIST, "children", allow_duplicate=True),
-        Input({"type": ids.PEOPLE_REVOKE, "binding": ALL}, "n_clicks"),
-        State(ids.APP_KEY, "data"),
-        prevent_initial_call=True,
-    )
-    async def revoke(clicks: list[int | None], key: AppKey) -> Node:
-        name = pressed("binding", clicks)
-        if name is None:
-            return no_update
-        try:
-            identity, release = context.identity(), Key(*key)
-            await _people(context).revoke(identity, release, name)
-            return held(await _people(context).listed(identity, release))
-        except Exception as error:
-            return refusal(error)
 
 
 def _people(context: UiContext) -> People:

@@ -82,15 +82,13 @@ def layout(context: UiContext, identity: Identity, route: Route) -> html.Div:
                         [
                             search_box(route.query.q),
                             filter_box(ids.RELEASES_NAMESPACE, "Namespace", live),
-                            filter_box(ids.RELEASES_OWNER, "Launched by", live)
-                            if everyone
-                            else None,
+                            filter_box(ids.RELEASES_OWNER, "Owner", live) if everyone else None,
                             help_on(
                                 ids.RELEASES_SEARCH,
                                 "search and filters",
                                 "All words of the search have to be in a row. The namespace is the "
                                 "part of the cluster that a release is in"
-                                + (", the owner who launched it" if everyone else "")
+                                + (", the owner the person whose app it is" if everyone else "")
                                 + "; the links below choose by its state.",
                             ),
                         ],

@@ -31,7 +31,7 @@ def _list_parts(everyone: bool) -> Mapping[str, Part[ListView]]:
     }
     if everyone:
         parts[ids.RELEASES_OWNER] = lambda view: {
-            "options": table.options(view.owners, "Launched by anyone"),
+            "options": table.options(view.owners, "Any owner"),
             "value": view.query.owner or table.ANY,
         }
     return parts

@@ -20,6 +20,9 @@ Node = Any
 """A Dash component, a string, a number, None, or a list of these (Dash has no type for it)."""
 
 
+REQUESTED = Notice(Severity.BUSY, "Requested. Progress is shown at the top of the page.")
+"""The answer of a form whose change has begun."""
+
 ORDINARY_RELEASE = "The result is an ordinary Helm release: helm list and helm upgrade work on it."
 
 

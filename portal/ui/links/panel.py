@@ -5,19 +5,21 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import dash_bootstrap_components as dbc
-from dash import ALL, Input, Output, State, no_update
+from dash import Input, Output, State, no_update
 
 from portal.domain.errors import InvalidInput, NotFound
+from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.links.links import LASTS, Links
 from portal.links.token import PATH, Link
 from portal.ui import html, ids
 from portal.ui.accepts import AppKey
-from portal.ui.callbacks import Callbacks, pressed
+from portal.ui.callbacks import Callbacks
 from portal.ui.components.basics import Node, button, icon, local_times, wildcards
 from portal.ui.components.sliders import field, message
 from portal.ui.context import UiContext
 from portal.ui.refusals import refusal
+from portal.ui.rows import AppRows, end_button, row, rows
 
 NONE = "There are no links."
 
@@ -89,36 +91,36 @@ def made(token: str) -> list[Node]:
 
 def listed(links: list[Link]) -> Node:
     """The links that have not expired, each with a button that ends it."""
-    if not links:
-        return html.P(NONE, className="words quiet-text")
-    return html.Ul([_line(each) for each in links], className="links")
+    return rows([_line(each) for each in links], NONE)
 
 
 def _line(link: Link) -> html.Li:
     expires = datetime.fromtimestamp(link.expires, UTC)
     until = f"{expires:%H:%M} UTC on {expires.day} {expires:%B}"  # as the browser makes it local
-    return html.Li(
-        [
-            html.Span(local_times(f"{link.id[:6]}, by {link.issuer.user}, until {until}")),
-            html.Button(
-                [icon("close"), html.Span("Revoke")],
-                id=ids.link_revoke(link.id),
-                type="button",
-                className="btn btn-sm btn-outline-secondary",
-                **wildcards({"aria-label": f"Revoke the link {link.id[:6]}"}),
-            ),
-        ],
-        **wildcards({"data-testid": "link"}),
+    return row(
+        local_times(f"{link.id[:6]}, by {link.issuer.user}, until {until}"),
+        end_button(ids.link_revoke(link.id), "Revoke", f"Revoke the link {link.id[:6]}"),
+        "link",
     )
 
 
 def register(app: Callbacks, context: UiContext) -> None:
     """Add the panel's callbacks."""
 
+    async def read(identity: Identity, key: Key) -> Node:
+        return listed(await _links(context).listed(identity, key))
+
+    async def revoke(identity: Identity, key: Key, link: str) -> None:
+        await _links(context).revoke(identity, key, link)
+
+    AppRows(ids.LINKS_LIST, ids.LINKS_SHOW, ids.LINK_REVOKE, "link", read, revoke).register(
+        app, context
+    )
+
     @app.callback(
         Output(ids.LINK_MADE, "children"),
         Output(ids.LINK_NOTE, "children"),
-        Output(ids.LINKS_LIST, "children"),
+        Output(ids.LINKS_LIST, "children", allow_duplicate=True),
         Input(ids.LINK_MAKE, "n_clicks"),
         State(ids.LINK_LASTS, "value"),
         State(ids.APP_KEY, "data"),
@@ -130,42 +132,11 @@ def register(app: Callbacks, context: UiContext) -> None:
         try:
             identity, release = context.identity(), Key(*key)
             token = await _links(context).make(identity, release, lasts or "")
-            return made(token), None, listed(await _links(context).listed(identity, release))
+            return made(token), None, await read(identity, release)
         except InvalidInput as error:
             return None, message(error.fields, {}, "lasts"), no_update
         except Exception as error:
             return refusal(error), None, no_update
-
-    @app.callback(
-        Output(ids.LINKS_LIST, "children", allow_duplicate=True),
-        Input(ids.LINKS_SHOW, "n_clicks"),
-        State(ids.APP_KEY, "data"),
-        prevent_initial_call=True,
-    )
-    async def show(clicks: int | None, key: AppKey) -> Node:
-        if not clicks:
-            return no_update
-        try:
-            return listed(await _links(context).listed(context.identity(), Key(*key)))
-        except Exception as error:
-            return refusal(error)
-
-    @app.callback(
-        Output(ids.LINKS_LIST, "children", allow_duplicate=True),
-        Input({"type": ids.LINK_REVOKE, "link": ALL}, "n_clicks"),
-        State(ids.APP_KEY, "data"),
-        prevent_initial_call=True,
-    )
-    async def revoke(clicks: list[int | None], key: AppKey) -> Node:
-        link = pressed("link", clicks)
-        if link is None:
-            return no_update
-        try:
-            identity, release = context.identity(), Key(*key)
-            await _links(context).revoke(identity, release, link)
-            return listed(await _links(context).listed(identity, release))
-        except Exception as error:
-            return refusal(error)
 
 
 def _links(context: UiContext) -> Links:

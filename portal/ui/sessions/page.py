@@ -13,13 +13,12 @@ from portal.ui.components.basics import (
     Node,
     age,
     breadcrumb,
-    icon,
     internal_link,
     page,
-    wildcards,
 )
 from portal.ui.context import UiContext
 from portal.ui.refusals import refusal
+from portal.ui.rows import end_button, row, rows
 
 MOST = 500
 
@@ -66,38 +65,24 @@ def _listed(context: UiContext, identity: Identity) -> Node:
 
 def present(sessions: list[PresentSession]) -> Node:
     """The list of sessions, the newest first."""
-    if not sessions:
-        return html.P("There are no sessions.", className="words quiet-text")
     more = len(sessions) - MOST
     return [
-        html.Ul([_line(each) for each in sessions[:MOST]], className="links"),
+        rows([_line(each) for each in sessions[:MOST]], "There are no sessions."),
         html.P(f"{more} older ones are left out.", className="words") if more > 0 else None,
     ]
 
 
 def _line(session: PresentSession) -> html.Li:
-    return html.Li(
-        [
-            html.Span(
-                [
-                    html.Strong(session.user),
-                    f" ({', '.join(session.groups)})" if session.groups else "",
-                    ", signed in ",
-                    age(session.began),
-                    ", renewed ",
-                    age(session.checked),
-                ]
-            ),
-            html.Button(
-                [icon("close"), html.Span("End")],
-                id=ids.session_end(session.id),
-                type="button",
-                className="btn btn-sm btn-outline-secondary",
-                **wildcards({"aria-label": f"End the session {session.id} of {session.user}"}),
-            ),
-        ],
-        **wildcards({"data-testid": "session"}),
-    )
+    words = [
+        html.Strong(session.user),
+        f" ({', '.join(session.groups)})" if session.groups else "",
+        ", signed in ",
+        age(session.began),
+        ", renewed ",
+        age(session.checked),
+    ]
+    label = f"End the session {session.id} of {session.user}"
+    return row(words, end_button(ids.session_end(session.id), "End", label), "session")
 
 
 def register(app: Callbacks, context: UiContext) -> None:

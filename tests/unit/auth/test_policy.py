@@ -79,7 +79,7 @@ def test_listed_namespaces_are_all_that_is_seen() -> None:
 
 def test_refusals_say_whose_it_is() -> None:
     refusal = POLICY.of(BOB).refusal(Permission.SCALE, KEY, ANNS)
-    assert str(refusal).startswith("ann launched sales. Ask them to share it")
+    assert str(refusal).startswith("sales belongs to ann. Ask them to share it")
     refusal = POLICY.of(BOB).refusal(Permission.SCALE, KEY, NOBODY)
     assert "owner of sales is not known" in str(refusal)
 
@@ -89,7 +89,7 @@ def test_a_scope_is_equal_for_those_with_the_same_rights() -> None:
     assert POLICY.of(BOB).scope(KEY, ANNS) == POLICY.of(other).scope(KEY, ANNS)
     assert hash(POLICY.of(BOB).scope(KEY, ANNS)) == hash(POLICY.of(other).scope(KEY, ANNS))
     assert POLICY.of(ANN).scope(KEY, ANNS) == POLICY.of(ROOT).scope(KEY, NOBODY)
-    assert POLICY.of(BOB).scope(KEY, ANNS).why.startswith("ann launched sales.")
+    assert POLICY.of(BOB).scope(KEY, ANNS).why.startswith("sales belongs to ann.")
 
 
 WHOSE = {

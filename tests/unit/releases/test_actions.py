@@ -35,6 +35,7 @@ from portal.operations.ports import IdentitySeal
 from portal.releases.actions import Actions, form_fields
 from portal.releases.forms import ReleaseForms, ScaleRequest
 from portal.releases.install import LAUNCH
+from portal.releases.namespace_roles import NamespaceRoles
 from portal.releases.ports import ReleasePorts
 from portal.releases.upgrade import UPGRADE
 from tests.unit.releases.fakes import (
@@ -90,6 +91,7 @@ class World:
         recorder: Recorder = UNRECORDED,
         seal: IdentitySeal | None = None,
         limits: Limits = LIMITS,
+        roles: NamespaceRoles | None = None,
     ) -> None:
         self.clock = Clock()
         self.store = RecordingStore(self.clock)
@@ -146,6 +148,7 @@ class World:
             clock=self.clock,
             remembered=3,
             apps=limits.apps,
+            roles=roles,
         )
         self.leases.registries.append(self.actions.operations.registry)
         self.recovery_loop = asyncio.create_task(self.actions.operations.run())
@@ -244,7 +247,7 @@ async def test_launching_again_upgrades_and_keeps_what_the_form_does_not_know(
     _, values = world.cluster.shown[KEY]
     world.cluster.release(KEY, 1, {**values, "podLabels": {"a": "b"}})
 
-    with pytest.raises(Conflict, match="exists already in apps, launched by ann"):
+    with pytest.raises(Conflict, match="exists already in apps, owned by ann"):
         await world.actions.launch(BOB, SPEC, create_only=True)
     ended = await world.ended(await world.actions.launch(BOB, replace(SPEC, replicas=2)))
 

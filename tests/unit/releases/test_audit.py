@@ -125,7 +125,7 @@ async def test_refused_attempts_are_recorded() -> None:
         Outcome.REFUSED,
         BOB,
     )
-    assert "ann launched" in str(refused.detail["reason"])
+    assert "belongs to ann" in str(refused.detail["reason"])
     await world.close()
 
 

@@ -22,6 +22,7 @@ from portal.logs.stream import LogSource
 from portal.objects.reader import ObjectSource, Revisions
 from portal.operations.ports import OperationLeases, RevisionRecords
 from portal.releases.forms import ScaleRequest
+from portal.releases.new_owner import HandOverRequest
 from portal.releases.ports import (
     EnvSecretStore,
     NamespaceLookup,
@@ -141,6 +142,11 @@ async def share(world: World) -> None:
     assert world.records.written
 
 
+async def hand_over(world: World) -> None:
+    await world.ended(await world.actions.hand_over(CARL, KEY, HandOverRequest("bob", "view")))
+    assert world.records.written
+
+
 async def restart(world: World) -> None:
     world.cluster.workload(KEY, 1, 1)
     await world.actions.begin_plain(CARL, "restart", KEY)
@@ -181,7 +187,7 @@ Do = Callable[[World], Awaitable[None]]
 
 
 @pytest.mark.parametrize(
-    "do", [autoscale, roll_back, uninstall, share, restart, unlock, previews, catalogue]
+    "do", [autoscale, roll_back, uninstall, share, hand_over, restart, unlock, previews, catalogue]
 )
 async def test_it_arrives_whole_at_every_call(world: Restartable, do: Do) -> None:
     await do(world)

@@ -90,7 +90,7 @@ async def test_a_person_has_so_many_apps_and_what_is_there_can_be_changed() -> N
     answers = await storm(world, ANN, 5)
     words = refused(answers)
     assert len(words) == 3, "also of those that are asked for at once"
-    assert words[0].startswith("You have 2 apps launched, the most")
+    assert words[0].startswith("You have 2 apps of your own, the most")
     assert "limits.apps" in words[0]
     launched = [each.key for each in answers if isinstance(each, Operation)]
     for key in launched:

@@ -10,6 +10,7 @@ from portal.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.role_bindings import ROLES, RoleBinding, Subject, binding_name
+from portal.releases.namespace_roles import NamespaceRoles
 from portal.releases.people import People
 from tests.unit.recorder import Kept
 from tests.unit.releases.test_actions import RULES, SPEC, World
@@ -56,7 +57,7 @@ class Site:
         self.kept, self.bindings = Kept(), Bindings()
         self.world = World(policy=Policy(RULES, open_mode=False))
         access = self.world.actions.access
-        self.people = People(access, self.bindings, self.kept, "p", groups=["team"])
+        self.people = People(access, NamespaceRoles(self.bindings, "p"), self.kept, groups=["team"])
 
 
 def test_the_roles_are_those_of_the_chart() -> None:

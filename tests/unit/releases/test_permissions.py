@@ -23,6 +23,7 @@ from portal.domain.permissions import Permission
 from portal.domain.release import ReleaseRevision
 from portal.domain.secrets import HIDDEN
 from portal.releases.forms import ScaleRequest
+from portal.releases.new_owner import HandOverRequest
 from portal.releases.request import ReleaseRequest
 from portal.viewmodels.preview import values_diff
 from tests.unit.catalog.make import CHARTS, with_content
@@ -50,6 +51,10 @@ ASKED: dict[str, Ask] = {
     "uninstall": lambda w, who, key: w.actions.uninstall(who, key),
     "unlock": lambda w, who, key: w.actions.unlock(who, key),
     "share": lambda w, who, key: w.actions.share(who, key, {Role.OPERATE: "user:bob"}),
+    "hand over": lambda w, who, key: w.actions.hand_over(who, key, HandOverRequest("bob", "view")),
+    "preview a hand-over": lambda w, who, key: w.actions.preview_hand_over(
+        who, key, HandOverRequest("bob", "view")
+    ),
     "cancel": lambda w, who, key: w.actions.cancel(who, key),
     "dismiss": lambda w, who, key: w.actions.dismiss(who, key),
     "preview an upgrade": lambda w, who, key: w.actions.previews.upgrade(
@@ -88,7 +93,7 @@ async def test_another_persons_app_is_neither_changed_nor_read(
     await world.launched(WITH_SECRET)
     with (
         caplog.at_level(logging.WARNING, "portal.releases.access"),
-        pytest.raises(Forbidden, match="ann launched sales"),
+        pytest.raises(Forbidden, match="sales belongs to ann"),
     ):
         await (ASKED | READ)[what](world, BOB, KEY)
     assert world.helm.calls == []
@@ -96,7 +101,7 @@ async def test_another_persons_app_is_neither_changed_nor_read(
     told = vars(line)
     assert (told["actor"], told["namespace"], told["release"]) == ("bob", "apps", "sales")
     assert told["permission"] in {each.name.lower() for each in Permission}
-    assert "ann launched sales" in told["reason"]
+    assert "sales belongs to ann" in told["reason"]
 
 
 @pytest.mark.parametrize("what", [each for each in ASKED if each != "look for versions"])
@@ -138,7 +143,7 @@ async def test_nobody_becomes_an_owner_by_what_they_type(world: World) -> None:
     _, values = world.cluster.shown[KEY]
     assert get(values, "commonAnnotations") == {LAUNCHED_BY: "bob"}
     assert world.cluster.labels[KEY, 1][LAUNCHED_BY] == label_of("bob")
-    with pytest.raises(Forbidden, match="bob launched sales"):
+    with pytest.raises(Forbidden, match="sales belongs to bob"):
         await world.actions.uninstall(ANN, KEY)
 
 
@@ -146,7 +151,7 @@ async def test_a_chart_without_a_place_for_its_owner_has_one_all_the_same(world:
     await world.ended(await world.actions.launch(ANN, order(KEY)))
     _, values = world.cluster.shown[KEY]
     assert "commonAnnotations" not in values
-    with pytest.raises(Forbidden, match="ann launched sales"):
+    with pytest.raises(Forbidden, match="sales belongs to ann"):
         await world.actions.uninstall(BOB, KEY)
     await world.ended(await world.actions.uninstall(ANN, KEY))
 
@@ -154,7 +159,7 @@ async def test_a_chart_without_a_place_for_its_owner_has_one_all_the_same(world:
 async def test_what_was_made_before_belongs_to_whom_its_values_name(world: World) -> None:
     values = {"commonAnnotations": {LAUNCHED_BY: "ann"}, "image": {"repository": "r", "tag": "1"}}
     world.cluster.release(KEY, 4, values, decoded=False)
-    with pytest.raises(Forbidden, match="ann launched sales"):
+    with pytest.raises(Forbidden, match="sales belongs to ann"):
         await world.actions.scale(BOB, KEY, ScaleRequest(replicas=2))
     await world.ended(await world.actions.scale(ANN, KEY, ScaleRequest(replicas=2)))
     assert world.cluster.labels[KEY, 5][LAUNCHED_BY] == label_of("ann")
@@ -238,7 +243,7 @@ async def test_who_was_faster_keeps_the_name(world: World) -> None:
     world.helm.gate.set()
     ended = await world.ended(began)
     assert ended.phase is OperationPhase.FAILED
-    assert "ann launched sales" in ended.error
+    assert "sales belongs to ann" in ended.error
     assert world.helm.calls == []
 
 
@@ -246,7 +251,7 @@ async def test_a_launch_that_came_to_nothing_is_its_senders(world: World) -> Non
     world.helm.errors = [HelmError("no")]
     await world.ended(await world.actions.launch(ANN, WITH_SECRET))
     for ask in ("cancel", "dismiss"):
-        with pytest.raises(Forbidden, match="ann launched sales"):
+        with pytest.raises(Forbidden, match="sales belongs to ann"):
             await ASKED[ask](world, BOB, KEY)
     assert await world.actions.failed_form(BOB, KEY) is None
     assert world.actions.last_chart_errors(BOB, SPEC) == {}
@@ -260,7 +265,7 @@ async def test_what_helm_keeps_of_a_removed_app_is_not_read_under_its_name(world
         ReleaseRevision(KEY, 1, ReleaseStatus.UNINSTALLED, values={"password": SECRET}),
     )
     for ask in (ASKED["launch over it"], READ["read the history"]):
-        with pytest.raises(Forbidden, match="ann launched sales"):
+        with pytest.raises(Forbidden, match="sales belongs to ann"):
             await ask(world, BOB, KEY)
 
 

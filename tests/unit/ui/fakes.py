@@ -14,7 +14,7 @@ from portal.autoscalers.view import autoscalers_view
 from portal.catalog.catalog import Catalog
 from portal.catalog.chart import Chart
 from portal.catalog.presets import Preset
-from portal.domain.errors import Conflict, Forbidden, NotFound
+from portal.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.launch import LaunchSpec
@@ -32,7 +32,9 @@ from portal.objects.tree import objects_view
 from portal.registry.fetch import HttpFetch
 from portal.releases.actions import Actions, Existing, PrefilledForm
 from portal.releases.forms import FormFields, ReleaseForms, ScaleRequest
+from portal.releases.hand_over import HAND_OVER
 from portal.releases.install import LAUNCH
+from portal.releases.new_owner import HandOverRequest, read_person
 from portal.releases.previews import Previews
 from portal.releases.request import ReleaseRequest
 from portal.releases.rollback import ROLLBACK
@@ -299,6 +301,22 @@ class FakeActions(Actions):
     async def share(self, identity: Identity, key: Key, asked: Mapping[Role, str]) -> Operation:
         self.calls.append(("share", identity, key, asked))
         return self._operation(key, SHARE)
+
+    async def preview_hand_over(
+        self, identity: Identity, key: Key, asked: HandOverRequest, *, links: bool = False
+    ) -> tuple[str, ...]:
+        self._handed(asked)
+        return (f"{asked.to} becomes the owner of {key.name}.", f"You keep: {asked.keep}.")
+
+    async def hand_over(self, identity: Identity, key: Key, asked: HandOverRequest) -> Operation:
+        self._handed(asked)
+        self.calls.append(("hand over", identity, key, asked))
+        return self._operation(key, HAND_OVER)
+
+    def _handed(self, asked: HandOverRequest) -> None:
+        _, problem = read_person(asked.to)
+        if problem:
+            raise InvalidInput({"to": problem})
 
     def known_values(self, identity: Identity, key: Key) -> Mapping[str, object] | None:
         return self.kept if key in self.views else None

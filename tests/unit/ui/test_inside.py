@@ -157,10 +157,10 @@ async def test_where_there_is_no_shell_the_page_says_why() -> None:
     assert "switched off" in text(off)
 
     async def refuses(identity: Identity, place: Place) -> Place:
-        raise Forbidden("ann launched iris.")
+        raise Forbidden("iris belongs to ann.")
 
     page = await page_for(site(find_place=refuses), route(Page.SHELL, pod="iris-1"), ADA)
-    assert "ann launched iris." in text(page)
+    assert "iris belongs to ann." in text(page)
     assert ids.TERMINAL not in page_ids(page)
 
 

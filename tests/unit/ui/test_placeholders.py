@@ -105,15 +105,15 @@ async def test_a_placeholder_is_complained_of_beside_the_field(pages: Pages) -> 
 async def test_nothing_of_it_is_for_anybody_else(pages: Pages) -> None:
     ui = pages.ui(BOB)
     page = await page_for(ui, Route(Page.LAUNCH, KEY), BOB)
-    assert "ann launched sales" in text(page)
+    assert "sales belongs to ann" in text(page)
     assert "SALUTATION" not in str(page)
     raw = {**ui.forms.defaults(), "name": "sales", "namespace": "apps", "repository": "r"}
     answer = await launch_callbacks._check(ui, {**raw, "tag": "1"}, name_left=True)
     assert "SALUTATION" not in str(answer)
     assert answer.disabled
-    assert "ann launched sales" in text(answer.notes["name"])
+    assert "sales belongs to ann" in text(answer.notes["name"])
     page = await chart_page.page_of(ui, BOB, PLACE, WEB)
-    assert "ann launched web" in text(page)
+    assert "web belongs to ann" in text(page)
     assert "SALUTATION" not in str(page)
 
 

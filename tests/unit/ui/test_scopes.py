@@ -316,10 +316,16 @@ async def test_what_is_withheld_on_the_page_of_anothers_app(site: Site) -> None:
     view = site.ui.app(BOB, KEY)
     assert (str(view.values), view.notes) == ("", "")
     assert view.scale.mode == "read-only"
-    assert view.scale.why.startswith("ann launched sales.")
+    assert view.scale.why.startswith("sales belongs to ann.")
     assert view.launched_by == "ann"
     pushed = {id: part(view) for id, part in APP_PARTS.items()}
-    for id in (ids.APP_BUTTONS, ids.APP_MANIFEST, ids.APP_HISTORY, ids.APP_SHARED):
+    for id in (
+        ids.APP_BUTTONS,
+        ids.APP_MANIFEST,
+        ids.APP_HISTORY,
+        ids.APP_SHARED,
+        ids.APP_HAND_OVER,
+    ):
         assert pushed[id] == {"className": "gone"}, id
     page = str(app_page.layout(site.ui, BOB, KEY))
     for secret in (NOTES, VALUE, FAILURE):
@@ -330,7 +336,7 @@ async def test_what_the_owner_is_offered(site: Site) -> None:
     view = site.ui.app(ANN, KEY)
     pushed = {id: part(view) for id, part in APP_PARTS.items()}
     assert pushed[ids.APP_BUTTONS] == {"className": "head-buttons"}
-    for id in (ids.APP_MANIFEST, ids.APP_HISTORY, ids.APP_SHARED):
+    for id in (ids.APP_MANIFEST, ids.APP_HISTORY, ids.APP_SHARED, ids.APP_HAND_OVER):
         assert pushed[id] == {"className": ""}, id
     assert NOTES in str(app_page.layout(site.ui, ANN, KEY))
 

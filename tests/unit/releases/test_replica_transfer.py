@@ -13,8 +13,8 @@ from portal.domain.objects import Kind, Unreadable
 from portal.domain.operations import Operation, OperationPhase
 from portal.domain.scalers import ScaledObject
 from portal.operations.progress import Progress
-from portal.releases.handover import Handover
 from portal.releases.install import LAUNCH
+from portal.releases.replica_transfer import ReplicaTransfer
 from portal.state.store import Store
 from tests.unit.releases.fakes import FakeReplicas
 from tests.unit.state.make import T0, deployment, hpa, key
@@ -40,8 +40,8 @@ def test_an_autoscaler_that_cannot_be_read_keeps_the_replicas(belongs: dict[str,
     store = Store()
     store.apply(Kind.DEPLOYMENT, key("web"), deployment("web", desired=3))
     store.apply(Kind.HPA, key("h"), Unreadable(Kind.HPA, key("h"), **belongs))
-    handover = Handover(store, FakeReplicas([]))
-    ownership = handover.ownership_with(Key("apps", "web"), objects(MANIFEST, "apps"))
+    transfer = ReplicaTransfer(store, FakeReplicas([]))
+    ownership = transfer.ownership_with(Key("apps", "web"), objects(MANIFEST, "apps"))
     kept = "Deployment/web" in ownership.conflicting
     assert kept == (belongs.get("release") != "web"), "its own release may remove it"
 
@@ -51,8 +51,8 @@ def test_one_that_scales_something_else_is_left_out() -> None:
     store.apply(Kind.DEPLOYMENT, key("web"), deployment("web", desired=3))
     lost = Unreadable(Kind.HPA, key("h"), target_kind="Deployment", target_name="other")
     store.apply(Kind.HPA, key("h"), lost)
-    handover = Handover(store, FakeReplicas([]))
-    ownership = handover.ownership_with(Key("apps", "web"), objects(MANIFEST, "apps"))
+    transfer = ReplicaTransfer(store, FakeReplicas([]))
+    ownership = transfer.ownership_with(Key("apps", "web"), objects(MANIFEST, "apps"))
     assert not ownership.conflicting
 
 
@@ -81,52 +81,52 @@ spec: {scaleTargetRef: {name: web}, maxReplicaCount: 9}
 WEB = Key("apps", "web")
 
 
-def with_keda(desired: int = 3, release: str = "") -> tuple[Store, Handover]:
+def with_keda(desired: int = 3, release: str = "") -> tuple[Store, ReplicaTransfer]:
     store = Store()
     store.apply(Kind.DEPLOYMENT, key("web"), deployment("web", desired=desired))
     scaled = ScaledObject(key("worker"), release, "Deployment", "web")
     store.apply(Kind.SCALED_OBJECT, scaled.key, scaled)
-    return store, Handover(store, FakeReplicas([]))
+    return store, ReplicaTransfer(store, FakeReplicas([]))
 
 
 @pytest.mark.parametrize("desired", [3, 0])
 def test_an_upgrade_leaves_the_replicas_to_keda(desired: int) -> None:
     """keda 4578, 5572: a deployer that sets replicas takes away the pods that KEDA has added, and
     wakes what it has scaled to zero (3052). A paused one has no HPA either."""
-    _, handover = with_keda(desired)
-    assert handover.ownership_with(WEB, objects(MANIFEST, "apps")).conflicting == {"Deployment/web"}
+    _, transfer = with_keda(desired)
+    assert transfer.ownership_with(WEB, objects(MANIFEST, "apps")).conflicting == {"Deployment/web"}
 
 
 def test_a_scaled_object_of_the_chart_owns_the_replicas() -> None:
-    _, handover = with_keda(0, release="web")
-    assert handover.ownership_with(WEB, objects(SCALED, "apps")).conflicting == {"Deployment/web"}
+    _, transfer = with_keda(0, release="web")
+    assert transfer.ownership_with(WEB, objects(SCALED, "apps")).conflicting == {"Deployment/web"}
     # The next revision has none any more: then the chart's number counts.
-    assert not handover.ownership_with(WEB, objects(MANIFEST, "apps")).conflicting
+    assert not transfer.ownership_with(WEB, objects(MANIFEST, "apps")).conflicting
 
 
 def test_at_zero_without_keda_the_number_of_the_chart_counts() -> None:
     store = Store()
     store.apply(Kind.DEPLOYMENT, key("web"), deployment("web", desired=0))
-    handover = Handover(store, FakeReplicas([]))
-    assert not handover.ownership_with(WEB, objects(AUTOSCALED, "apps")).conflicting
+    transfer = ReplicaTransfer(store, FakeReplicas([]))
+    assert not transfer.ownership_with(WEB, objects(AUTOSCALED, "apps")).conflicting
 
 
 def test_an_autoscaler_beside_keda_is_refused() -> None:
     """keda 3087: nobody refuses an HPA for what a ScaledObject scales."""
-    store, handover = with_keda()
+    store, transfer = with_keda()
     with pytest.raises(Conflict, match="KEDA scales Deployment web already"):
-        handover.ownership_with(WEB, objects(AUTOSCALED, "apps"))
+        transfer.ownership_with(WEB, objects(AUTOSCALED, "apps"))
     # What is there already does not keep a release from being changed.
     store.apply(Kind.HPA, key("web"), hpa("web", "web", "web"))
-    assert handover.ownership_with(WEB, objects(AUTOSCALED, "apps")).autoscaled
+    assert transfer.ownership_with(WEB, objects(AUTOSCALED, "apps")).autoscaled
 
 
 async def test_what_sleeps_is_handed_over_at_zero() -> None:
     """Given up by Helm without another owner, the number would become 1."""
     store, _ = with_keda(0)
     calls: list[tuple[str, Key, dict[str, object]]] = []
-    handover = Handover(store, FakeReplicas(calls))
-    ownership = handover.ownership_with(WEB, objects(MANIFEST, "apps"))
+    transfer = ReplicaTransfer(store, FakeReplicas(calls))
+    ownership = transfer.ownership_with(WEB, objects(MANIFEST, "apps"))
     work = Operation("1", WEB, LAUNCH, "ann", OperationPhase.RUNNING, created_at=T0, updated_at=T0)
-    await handover.transfer(Progress(store, lambda: T0, work), {}, ownership)
+    await transfer.transfer(Progress(store, lambda: T0, work), {}, ownership)
     assert calls == [("hand over", WEB, {})]

@@ -38,14 +38,14 @@ AGAIN = " again, taking over the replicas"
 """The end of the name of a step that runs Helm for the second time."""
 
 
-class ReplicaHandover(Struct):
+class Transferred(Struct):
     """The ownership of replicas after a change, and workloads reclaimed from autoscalers."""
 
     ownership: ReplicaOwnership = ReplicaOwnership()
     reclaimed: tuple[Workload, ...] = ()
 
 
-class Handover:
+class ReplicaTransfer:
     """Determines who will own the replicas, and transfers the ownership of the live number."""
 
     def __init__(self, store: Store, replicas: ReplicaOwners) -> None:
@@ -137,25 +137,25 @@ class Handover:
         self,
         identity: Identity | None,
         before: int,
-        run: Callable[[int, bool, ReplicaHandover], Awaitable[HelmResult]],
+        run: Callable[[int, bool, Transferred], Awaitable[HelmResult]],
     ) -> HelmResult:
         """Run Helm, and a second time with force if another manager kept the replicas.
 
         ``before`` is the present revision, 0 if there is none. ``run`` gets the revision that it
-        makes, whether to force, and a ``ReplicaHandover`` to fill in.
+        makes, whether to force, and a ``Transferred`` to fill in.
         """
-        handover = ReplicaHandover()
+        transferred = Transferred()
         try:
-            result = await run(before + 1, False, handover)
-            if not await self.reclaim(handover.reclaimed, identity):
+            result = await run(before + 1, False, transferred)
+            if not await self.reclaim(transferred.reclaimed, identity):
                 return result
             # The autoscaler has scaled once more before Helm removed it.
         except FieldConflict as conflict:
-            if handover.ownership.autoscaled or set(conflict.owners) != {_REPLICAS}:
+            if transferred.ownership.autoscaled or set(conflict.owners) != {_REPLICAS}:
                 raise
             # Another manager (kubectl scale, the removed autoscaler) has set the replicas. This
             # change asks for a fixed number, and no other field conflicts.
-        return await run(before + 2, True, ReplicaHandover())
+        return await run(before + 2, True, Transferred())
 
 
 def _name(workload: Workload) -> str:
