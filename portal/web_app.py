@@ -640,6 +640,7 @@ def _runner(settings: Settings, environ: Mapping[str, str], stack: AsyncExitStac
         grace=STOP_GRACE - 1,
         limit=settings.helm_concurrency,
         impersonation=settings.impersonation(),
+        folder=home,
     )
 
 

@@ -87,6 +87,13 @@ class Catalog:
         state = self._states.get(source)
         return state.chart(name) if state else None
 
+    def lacks(self, source: str, name: str) -> bool:
+        """Return True if it is sure that no source of this name lists such a chart."""
+        state = self._states.get(source)
+        if state is None:
+            return True
+        return not state.loading and not state.error and state.chart(name) is None
+
     @property
     def listings(self) -> tuple[Listing, ...]:
         """The charts of each source, for comparison with those of releases."""

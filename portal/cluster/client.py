@@ -15,7 +15,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping, S
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from urllib.request import getproxies
 
 import aiohttp
@@ -41,8 +41,8 @@ from portal.cluster.kubernetes_aio import (
 )
 from portal.domain.errors import ClusterUnavailable, Forbidden, PortalError
 from portal.domain.identity import Identity
-from portal.domain.impersonation import Impersonated, Impersonation
-from portal.domain.request import note_answer
+from portal.domain.impersonation import OPERATION, Impersonated, Impersonation
+from portal.domain.request import current_operation, note_answer
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +61,8 @@ ANSWER_WITHIN = aiohttp.ClientTimeout(total=60, sock_connect=5, sock_read=15)
 
 MOST_OF_MESSAGE = 1024 * 1024
 """The most bytes of a message of a WebSocket: the kubelet sends at most 32 KiB at once."""
+
+_OPERATION_HEADER = f"Impersonate-Extra-{quote(OPERATION, safe='')}"
 
 CLOSES_WITHIN = 2.0
 """Seconds for the API server to confirm that a WebSocket is closed."""
@@ -184,6 +186,8 @@ class ClusterClient:
             result.add("Impersonate-User", self._person.user)
             for group in self._person.groups:
                 result.add("Impersonate-Group", group)
+            if operation := current_operation():
+                result.add(_OPERATION_HEADER, operation)
         return result
 
     async def _introduce(self) -> None:

@@ -13,6 +13,10 @@ from portal.domain.identity import Identity
 SYSTEM = "system:"
 """Beginning of the names of Kubernetes' own users and groups, which nobody is impersonated as."""
 
+OPERATION = "dash-portal.io/operation"
+"""Extra attribute of an impersonated user: the id of the operation that is run for them. It tells
+entries of the API server's audit log apart, and gives nobody a right."""
+
 LONGEST = 256
 """Characters of the longest name."""
 

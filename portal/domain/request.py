@@ -1,4 +1,4 @@
-"""The request that is being handled: its id, and how it came; readable wherever it leads.
+"""The request that is being handled, and the operation that is run; readable wherever they lead.
 
 A task that is started while a request is handled keeps the request's context.
 """
@@ -30,6 +30,8 @@ _NONE = RequestInfo()
 _request: ContextVar[RequestInfo] = ContextVar("request", default=_NONE)
 _audit_ids: ContextVar[list[str] | None] = ContextVar("audit_ids", default=None)
 
+_operation: ContextVar[str] = ContextVar("operation", default="")
+
 enter_request = _request.set
 leave_request = _request.reset
 
@@ -37,6 +39,16 @@ leave_request = _request.reset
 def current_request() -> RequestInfo:
     """Return the request that is being handled; an empty one outside of requests."""
     return _request.get()
+
+
+def enter_operation(operation: str) -> None:
+    """Have what this task does, and the tasks that it starts, be for the operation of this id."""
+    _operation.set(operation)
+
+
+def current_operation() -> str:
+    """Return the id of the operation that is run; "" outside of operations."""
+    return _operation.get()
 
 
 def collect_audit_ids(collect: bool = True) -> None:

@@ -13,7 +13,8 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -21,7 +22,9 @@ import pyhelm3  # pyright: ignore[reportMissingTypeStubs]  -- it ships no types
 
 from portal.domain.errors import HelmError, HelmTimeout
 from portal.domain.identity import Identity
-from portal.domain.impersonation import Impersonation
+from portal.domain.impersonation import Impersonated, Impersonation
+from portal.domain.request import current_operation
+from portal.helm_service.kubeconfig import kubeconfig_file
 from portal.helm_service.orphans import STARTED_BY
 from portal.helm_service.process import Output, Process
 from portal.helm_service.redaction import redact, secrets_in, value_texts
@@ -99,8 +102,10 @@ class Runner(pyhelm3.Command):
     seconds SIGKILL. Cancelling the task that waits for a command ends the command in the same way
     before the cancellation continues. Helm's own timeout for hooks (``hook_timeout``) is a little
     shorter, so that Helm can report the hook. ``impersonation`` has Helm act as the person whom a
-    command is run for.
+    command is run for, by a kubeconfig in ``folder``, or (None) among the system's temporary files.
     """
+
+    _person: Impersonated | None = None
 
     def __init__(
         self,
@@ -112,6 +117,7 @@ class Runner(pyhelm3.Command):
         limit: int = 20,
         history_max: int = 10,
         impersonation: Impersonation | None = None,
+        folder: Path | None = None,
         start: Start = Process.start,
     ) -> None:
         self.hook_timeout = f"{max(1, int(deadline * 0.9))}s"
@@ -127,6 +133,7 @@ class Runner(pyhelm3.Command):
         self._slots = asyncio.Semaphore(limit)
         self._added: tuple[str, ...] = ()
         self._impersonation = impersonation
+        self._folder = folder
         self._start_process = start
 
     def with_arguments(self, *arguments: str) -> Runner:
@@ -145,12 +152,9 @@ class Runner(pyhelm3.Command):
         """
         if identity is None or self._impersonation is None:
             return self
-        person = self._impersonation.of(identity)
-        # Each name in one argument with its flag, so that it cannot be read as another flag.
-        return self.with_arguments(
-            f"--kube-as-user={person.user}",
-            *(f"--kube-as-group={group}" for group in person.groups),
-        )
+        result = copy.copy(self)
+        result._person = self._impersonation.of(identity)
+        return result
 
     async def run(self, command: Sequence[object], input: bytes | None = None) -> bytes:
         """Run ``helm`` with these arguments; returns its standard output.
@@ -158,28 +162,16 @@ class Runner(pyhelm3.Command):
         Raises:
             CommandFailed: it ended with an error.
             HelmTimeout: it did not end within the deadline.
-            HelmError: the program cannot be started.
+            HelmError: the program cannot be started, or there are no credentials to act with.
         """
         arguments = [*(str(part) for part in command), *self._added]
         input = None if input is None else await in_thread(_as_yaml, input)
         title = _title(arguments)
         async with self._slots:
             began = time.monotonic()
-            process = self._start(arguments, input)
-            try:
-                async with asyncio.timeout(self._deadline):
-                    stdout, stderr = await process.output()
-            except TimeoutError:
-                await process.end(self._grace)
-                log.warning("%s ended after its %.0f s", title, self._deadline)
-                raise HelmTimeout(
-                    f"Helm did not finish within {self._deadline:.0f} seconds and was ended.",
-                    "Look at the release's status before trying again.",
-                ) from None
-            except asyncio.CancelledError:
-                await process.end(self._grace)
-                log.warning("%s cancelled", title)
-                raise
+            with self._acting() as environment:
+                process = self._start(arguments, environment, input)
+                stdout, stderr = await self._ended(process, title)
         status = process.status
         log.info("%s ended with %d after %.2f s", title, status, time.monotonic() - began)
         if status != 0:
@@ -188,9 +180,38 @@ class Runner(pyhelm3.Command):
             )
         return stdout
 
-    def _start(self, arguments: list[str], stdin: bytes | None) -> RunningProgram:
+    async def _ended(self, process: RunningProgram, title: str) -> Output:
+        """Wait until a command has ended, or end it; return its output."""
         try:
-            return self._start_process([self._program, *arguments], self._environment, stdin)
+            async with asyncio.timeout(self._deadline):
+                return await process.output()
+        except TimeoutError:
+            await process.end(self._grace)
+            log.warning("%s ended after its %.0f s", title, self._deadline)
+            raise HelmTimeout(
+                f"Helm did not finish within {self._deadline:.0f} seconds and was ended.",
+                "Look at the release's status before trying again.",
+            ) from None
+        except asyncio.CancelledError:
+            await process.end(self._grace)
+            log.warning("%s cancelled", title)
+            raise
+
+    @contextmanager
+    def _acting(self) -> Generator[Mapping[str, str]]:
+        """Yield the environment of a command: with a kubeconfig of its own if for a person."""
+        if self._person is None:
+            yield self._environment
+            return
+        operation = current_operation()
+        with kubeconfig_file(self._environment, self._person, operation, self._folder) as path:
+            yield {**self._environment, "KUBECONFIG": str(path)}
+
+    def _start(
+        self, arguments: list[str], environment: Mapping[str, str], stdin: bytes | None
+    ) -> RunningProgram:
+        try:
+            return self._start_process([self._program, *arguments], environment, stdin)
         except (FileNotFoundError, PermissionError) as error:
             raise HelmError(
                 f"The helm program could not be started ({error.strerror}).",

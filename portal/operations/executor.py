@@ -21,7 +21,7 @@ from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.limits import LIMITS, Limit
 from portal.domain.operations import Operation, OperationLease, OperationPhase, Verb
-from portal.domain.request import collect_audit_ids
+from portal.domain.request import collect_audit_ids, enter_operation
 from portal.operations import renewer
 from portal.operations.interrupted import Interrupted, MarkPendingFailed
 from portal.operations.ports import IdentitySeal, NoSeal, OperationLeases
@@ -374,6 +374,7 @@ class OperationExecutor:
     async def _run(self, running: RunningOperation, work: Work) -> None:
         progress = running.progress
         condition: WaitCondition | None = None
+        enter_operation(progress.operation.id)
         try:
             async with self._slots:
                 progress.put(phase=OperationPhase.RUNNING)

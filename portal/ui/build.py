@@ -27,7 +27,7 @@ from portal.ui.objects import callbacks as objects_callbacks
 from portal.ui.pod import callbacks as pod_callbacks
 from portal.ui.projects import callbacks as projects_callbacks
 from portal.ui.requests import Declared, Requests
-from portal.ui.routes import Page, parse
+from portal.ui.routes import parse
 from portal.ui.sessions import page as sessions_page
 from portal.ui.static import ASSETS, PORTAL, collect
 
@@ -115,7 +115,7 @@ def build_ui(server: FastAPI, context: UiContext) -> Dash:
     declared = cast("Declared", app.callback_map)
     server.add_middleware(Requests, declared=declared, accepted=callbacks.accepted)
     server.router.routes.insert(0, dispatch.route(app))
-    server.router.routes.append(Route("/{path:path}", _DeepLinks(server), methods=["GET"]))
+    server.router.routes.append(Route("/{path:path}", _DeepLinks(server, context), methods=["GET"]))
     return app
 
 
@@ -131,17 +131,19 @@ def _fail(error: Exception) -> None:
 
 
 class _DeepLinks:
-    """Answers every other path with the HTML page, with status 404 if it is no page's address.
+    """Answers every other path with the HTML page, with status 404 if there is no such page.
 
     Dash would do so itself when the server's lifespan starts, but with status 200 for all.
     """
 
-    def __init__(self, server: ASGIApp) -> None:
+    def __init__(self, server: ASGIApp, context: UiContext) -> None:
         self._server = server
+        self._context = context
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        missing = parse(scope["path"], "").page is Page.NOT_FOUND
+        route = parse(scope["path"], scope["query_string"].decode("latin-1"))
+        missing = await router.missing(self._context, route, self._context.identity())
 
         async def send_with_status(message: Message) -> None:
             if missing and message["type"] == "http.response.start":

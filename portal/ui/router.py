@@ -35,6 +35,28 @@ from portal.viewmodels.model import Notice, Severity
 from portal.viewmodels.quotas import left_words
 
 
+async def missing(context: UiContext, route: Route, identity: Identity) -> bool:
+    """Return True if what the page of a route is about is not there for ``identity``.
+
+    The document is then answered with status 404. An app's page is live and waits for the app, so
+    it is always there; a page that cannot be looked up says why itself.
+    """
+    try:
+        match route.page:
+            case Page.NOT_FOUND:
+                return True
+            case Page.PROJECTS | Page.PROJECT | Page.NEW_PROJECT | Page.OWN_PROJECTS:
+                return await projects_page.missing(context, identity, route)
+            case Page.PROCESSES | Page.SHELL if route.key is not None:
+                return pod_page.missing(route.key, dict(route.given))
+            case Page.CHART if route.chart is not None:
+                return context.catalog.lacks(route.chart.source, route.chart.chart)
+            case _:
+                return False
+    except PortalError:
+        return False
+
+
 async def page_for(context: UiContext, route: Route, identity: Identity) -> Node:
     """The layout of a route, with its current data."""
     match route.page:

@@ -20,6 +20,7 @@ from portal.cluster.kinds import RESOURCES
 from portal.cluster.leases import LEASES
 from portal.cluster.load_tests import job
 from portal.cluster.objects import READABLE
+from portal.domain.impersonation import OPERATION
 from portal.domain.keys import Key
 from portal.domain.load_tests import LoadTestPlan
 from portal.domain.reviews import ResourceAttributes, ResourceRule, Rules
@@ -554,6 +555,7 @@ def test_where_kubernetes_decides_the_portals_own_account_writes_its_leases_alon
     rendered = render(helm, namespaces=namespaces, auth=HEADER, authorization=authorization)
     own = set(accounts(rendered))
     written: set[str] = set()
+    extras: set[str] = set()
     constrained: dict[tuple[str, str], set[str]] = {}
     for role in (*rendered.all("ClusterRole"), *rendered.all("Role")):
         name = role["metadata"]["name"]
@@ -567,9 +569,13 @@ def test_where_kubernetes_decides_the_portals_own_account_writes_its_leases_alon
                 for group in rule.get("apiGroups", ()) if as_person != verb else ():
                     for resource in rule["resources"]:
                         constrained.setdefault((group, resource), set()).add(as_person)
+            for resource in rule.get("resources", ()):
+                if resource.startswith("user") and resource != "users":
+                    extras |= {resource} if verb_on(rule, resource) else set()
             if verb_on(rule, "groups"):
                 assert rule["resourceNames"] == KUBERNETES["groups"], "never a group of others"
     assert written == {"leases"}
+    assert extras == {f"userextras/{OPERATION}"}, "nothing else is told of a person"
     for resource in (*RESOURCES, LEASES):  # and it reads what it shows, as with owners
         api, *rest = resource.group.strip("/").split("/")
         group = rest[0] if api == "apis" else ""

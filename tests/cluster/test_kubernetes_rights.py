@@ -8,8 +8,10 @@ import asyncio
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
+import sys
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -31,6 +33,7 @@ from portal.cluster.leases import RECORD, SEALED
 from portal.cluster_sync import ClusterSync, running
 from portal.domain.errors import Conflict, Forbidden, NotFound
 from portal.domain.identity import Identity
+from portal.domain.impersonation import OPERATION
 from portal.domain.keys import Key
 from portal.domain.launch import Exposure
 from portal.domain.operations import Operation, OperationPhase
@@ -40,6 +43,7 @@ from portal.settings import Settings
 from portal.web_app import WebApp
 from tests.cluster.test_actions import CHART as APP_CHART
 from tests.cluster.test_actions import sample
+from tests.cluster.test_operations import HOLD, helms_of
 
 pytestmark = pytest.mark.cluster
 
@@ -54,7 +58,9 @@ NEWS_WITHIN = 10.0
 """Seconds within which a role that is given or taken away is known, with a watch of roles."""
 TEAM = "rbac-team"
 ANN, BOB = Identity("ann@example.org"), Identity("bób", (TEAM, "another-team"))
-MEG, DAN, CAROL, ROOT = (Identity(each) for each in ("meg", "dan", "carol", "root"))
+MEG, DAN, CAROL, KIM, ROOT = (Identity(each) for each in ("meg", "dan", "carol", "kim", "root"))
+WRITTEN = "example.org/written-by"
+LIST = {"apiVersion": "v1", "kind": "List"}
 WRITES = {"create", "update", "patch", "delete", "deletecollection", "*"}
 
 
@@ -130,6 +136,8 @@ class Site:
             check=False,
             capture_output=True,
         )
+        policies = "mutatingadmissionpolicies,mutatingadmissionpolicybindings"
+        kubectl("delete", policies, self.own, "--ignore-not-found")
         kubectl(
             *("delete", "namespace", self.own, self.apps, self.other),
             *("--ignore-not-found", "--wait=false"),
@@ -141,23 +149,89 @@ class Site:
             *(f"--clusterrole={self.prefix}-{role}", f"--{kind}={subject}"),
         )
 
-    def settings(self) -> Settings:
-        return Settings.from_env(
-            {
-                "DASH_PORTAL_NAMESPACES": f"{self.apps},{self.other}",
-                "DASH_PORTAL_AUTH_MODE": "header",
-                "DASH_PORTAL_AUTH_SECRET_FILE": str(self.secret),
-                "DASH_PORTAL_AUTHORIZATION": "kubernetes",
-                "DASH_PORTAL_IMPERSONATED_GROUPS": TEAM,
-                "DASH_PORTAL_ROLE_PREFIX": self.prefix,
-                "DASH_PORTAL_KUBECONFIG": str(self.kubeconfig),
-                "DASH_PORTAL_POD_SECURITY_NAMESPACE": f"{self.prefix}-restricted",
-                "DASH_PORTAL_CHART_PATH": str(APP_CHART),
-                "DASH_PORTAL_HELM": HELM,
-                "DASH_PORTAL_ALLOW_EXEC": "true",
-                "DASH_PORTAL_SHELL": "true",
-            }
+    def sign_writes(self) -> None:
+        """Have the API server note on what is written who wrote it, and in which operation."""
+        resources = {"": ["secrets", "services"], "apps": ["deployments"]}
+        operation = f"request.userInfo.extra[{json.dumps(OPERATION)}][0]"
+        noted = f'{{"{WRITTEN}": request.userInfo.username + " in " + {operation}}}'
+        annotated = f"Object{{metadata: Object.metadata{{annotations: {noted}}}}}"
+        policy = {
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": "MutatingAdmissionPolicy",
+            "metadata": {"name": self.own},
+            "spec": {
+                "reinvocationPolicy": "Never",
+                "matchConstraints": {
+                    "resourceRules": [
+                        {
+                            "apiGroups": [group],
+                            "apiVersions": ["v1"],
+                            "resources": plurals,
+                            "operations": ["CREATE", "UPDATE"],
+                        }
+                        for group, plurals in resources.items()
+                    ]
+                },
+                "matchConditions": [
+                    {
+                        "name": "for-an-operation",
+                        "expression": "has(request.userInfo.extra) && "
+                        f"{json.dumps(OPERATION)} in request.userInfo.extra",
+                    }
+                ],
+                "mutations": [
+                    {
+                        "patchType": "ApplyConfiguration",
+                        "applyConfiguration": {"expression": annotated},
+                    }
+                ],
+            },
+        }
+        binding = {
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": "MutatingAdmissionPolicyBinding",
+            "metadata": {"name": self.own},
+            "spec": {
+                "policyName": self.own,
+                "matchResources": {
+                    "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": self.apps}}
+                },
+            },
+        }
+        kubectl("create", "-f", "-", given={**LIST, "items": [policy, binding]})
+
+    def signs_writes(self) -> bool:
+        """Return True once the API server does so, which takes it a second or two."""
+        tried = kubectl(
+            *("create", "secret", "generic", "tried", "--dry-run=server", "-n", self.apps),
+            *("--as=root", "--as-group=system:masters", f"--as-user-extra={OPERATION}=0"),
+            *("-o", "json"),
         )
+        return WRITTEN in json.loads(tried)["metadata"].get("annotations", {})
+
+    def written(self, kind: str, name: str) -> str:
+        """Return who has last written an object, and in which operation."""
+        found = json.loads(kubectl("get", kind, name, "-n", self.apps, "-o", "json"))
+        return found["metadata"]["annotations"][WRITTEN]
+
+    def environment(self) -> dict[str, str]:
+        return {
+            "DASH_PORTAL_NAMESPACES": f"{self.apps},{self.other}",
+            "DASH_PORTAL_AUTH_MODE": "header",
+            "DASH_PORTAL_AUTH_SECRET_FILE": str(self.secret),
+            "DASH_PORTAL_AUTHORIZATION": "kubernetes",
+            "DASH_PORTAL_IMPERSONATED_GROUPS": TEAM,
+            "DASH_PORTAL_ROLE_PREFIX": self.prefix,
+            "DASH_PORTAL_KUBECONFIG": str(self.kubeconfig),
+            "DASH_PORTAL_POD_SECURITY_NAMESPACE": f"{self.prefix}-restricted",
+            "DASH_PORTAL_CHART_PATH": str(APP_CHART),
+            "DASH_PORTAL_HELM": HELM,
+            "DASH_PORTAL_ALLOW_EXEC": "true",
+            "DASH_PORTAL_SHELL": "true",
+        }
+
+    def settings(self) -> Settings:
+        return Settings.from_env(self.environment())
 
 
 @pytest.fixture
@@ -330,6 +404,32 @@ def leave(key: Key, forged: bool) -> None:
     kubectl("replace", "-f", "-", given=lease)
 
 
+async def killed_at_work(site: Site, folder: Path, key: Key, who: Identity) -> str:
+    """Kill a portal, with its Helm, in the middle of a launch; return the operation's id."""
+    chart = folder / "dash-app"
+    shutil.copytree(APP_CHART, chart)
+    (chart / "templates" / "hold.yaml").write_text(HOLD)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.cluster.person_process"),
+        *(key.namespace, key.name, who.user),
+        cwd=CHART.parents[1],
+        env={**os.environ, **site.environment(), "DASH_PORTAL_CHART_PATH": str(chart)},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        assert process.stdout is not None
+        async with asyncio.timeout(SLOW):
+            operation = (await process.stdout.readline()).decode().strip()
+            held = ("--for=create", f"job/{key.name}-hold", "-n", key.namespace, "--timeout=60s")
+            await asyncio.to_thread(kubectl, "wait", *held)
+        return operation
+    finally:
+        process.kill()
+        for helm in helms_of(process.pid):
+            os.kill(helm, signal.SIGKILL)
+        await process.wait()
+
+
 @pytest.fixture
 def demo_paused() -> Iterator[None]:
     """No other portal: the demo's works in all namespaces, and would finish what one has left."""
@@ -346,7 +446,7 @@ def demo_paused() -> Iterator[None]:
 
 @pytest.mark.usefixtures("demo_paused")
 async def test_people_do_what_kubernetes_lets_them_and_the_portal_itself_reads(
-    site: Site,
+    site: Site, tmp_path: Path
 ) -> None:
     # What `can-i --list` says of the account: before (the demo's, which does all itself) and here.
     before = may_write("system:serviceaccount:dash-portal:portal", "apps")
@@ -356,6 +456,7 @@ async def test_people_do_what_kubernetes_lets_them_and_the_portal_itself_reads(
     site.bind("ann", "viewer", "user", ANN.user)
     site.bind("team", "launcher", "group", TEAM)
     site.bind("meg", "maintainer", "user", MEG.user)
+    site.bind("kim", "maintainer", "user", KIM.user)
     site.bind("root", "administrator", "user", "root")
     rules = json.loads(kubectl("get", "clusterrole", f"{site.prefix}-launcher", "-o", "json"))
     kubectl(
@@ -375,6 +476,7 @@ async def test_people_do_what_kubernetes_lets_them_and_the_portal_itself_reads(
         },
     )
     kubectl("create", "rolebinding", "dan", "-n", site.apps, "--role=no-ingresses", "--user=dan")
+    site.sign_writes()
 
     async with serving(site.settings()) as portal:
         rights, actions = portal.rights, portal.actions
@@ -390,9 +492,20 @@ async def test_people_do_what_kubernetes_lets_them_and_the_portal_itself_reads(
             assert "Kubernetes' own" in str(refusal)
 
         # A launch is the launcher's: the portal's account could not have made any of it.
+        async def signs() -> bool:
+            return await asyncio.to_thread(site.signs_writes)
+
+        await portal.until_asked(signs, "the policy that signs what is written")
         key = Key(site.apps, "sales")
         done = await portal.ended(await actions.launch(BOB, sample(key)))
         assert done.phase is OperationPhase.SUCCEEDED, (done.error, done.steps)
+        # Of all that Helm has written, and the portal itself, the API server knows the operation.
+        for kind, name in (
+            ("deployment", "sales"),
+            ("service", "sales"),
+            ("secret", "sh.helm.release.v1.sales.v1"),
+        ):
+            assert site.written(kind, name) == f"{BOB.user} in {done.id}"
         with pytest.raises(Forbidden, match="Kubernetes permission to"):
             await actions.launch(ANN, sample(key, replicas=2))
         with pytest.raises(Forbidden, match="There is no namespace"):
@@ -405,6 +518,9 @@ async def test_people_do_what_kubernetes_lets_them_and_the_portal_itself_reads(
         assert {(await portal.ended(each)).phase for each in begun} == {OperationPhase.SUCCEEDED}
         for name, each in left_over.items():
             await asyncio.to_thread(leave, each, name == "forged")
+        # And one that really was killed, with its Helm, in the middle of a maintainer's launch.
+        left_over["killed"] = Key(site.apps, "killed")
+        killed = await killed_at_work(site, tmp_path, left_over["killed"], KIM)
 
         # Who may not make an Ingress is told so before anything is made.
         web = Key(site.apps, "web")
@@ -460,7 +576,9 @@ async def test_people_do_what_kubernetes_lets_them_and_the_portal_itself_reads(
             record = f"sh.helm.release.v1.{name}.v1"
             labels = ("-o", "jsonpath={.metadata.labels.status}")
             status = kubectl("get", "secret", record, "-n", site.apps, *labels)
-            assert status == ("failed" if name == "left" else "pending-install")
+            assert status == ("pending-install" if name == "forged" else "failed")
+        record = "sh.helm.release.v1.killed.v1"
+        assert site.written("secret", record) == f"{KIM.user} in {killed}"
         error = portal.store.snapshot.app(left_over["forged"]).operation.error  # type: ignore[union-attr]
         assert "with its own account" in error
 

@@ -555,7 +555,7 @@ STATES: tuple[State, ...] = (
     ),
     State(Page.CHART, "unusable-only", chart_path("far", "old"), "[role=alert]"),
     State(Page.CHART, "broken-source", chart_path("gone", "web"), "[role=alert]"),
-    State(Page.CHART, "not-found", chart_path("nowhere", "web"), "[role=alert]"),
+    State(Page.CHART, "not-found", chart_path("nowhere", "web"), "[role=alert]", status=404),
     State(
         Page.CHART,
         "edit",
@@ -576,11 +576,13 @@ STATES: tuple[State, ...] = (
         Page.PROJECTS, "asked", "/admin/projects", "[data-testid=project-request]", site="audited"
     ),
     State(Page.PROJECTS, "away", "/admin/projects", "[role=alert]", site="cut-off"),
-    State(Page.PROJECTS, "hidden", "/admin/projects", "text=Page not found", site="guest"),
+    State(
+        Page.PROJECTS, "hidden", "/admin/projects", "text=Page not found", status=404, site="guest"
+    ),
     State(Page.PROJECT, "whole", project_path("sales"), "#project-yaml"),
     State(Page.PROJECT, "unfinished", project_path("unfinished"), "[data-testid=notice]"),
     State(Page.PROJECT, "from-git", project_path("from-git"), "#project-field-name[readonly]"),
-    State(Page.PROJECT, "not-found", project_path("nothing"), "text=Page not found"),
+    State(Page.PROJECT, "not-found", project_path("nothing"), "text=Page not found", status=404),
     State(
         Page.PROJECT,
         "delete",
@@ -622,6 +624,7 @@ STATES: tuple[State, ...] = (
         "request-gone",
         "/admin/new-project?request=99",
         "text=Page not found",
+        status=404,
         site="audited",
     ),
     State(Page.OWN_PROJECTS, "own", "/projects", "[data-testid=project]", site="guest"),

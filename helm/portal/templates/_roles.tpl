@@ -190,6 +190,10 @@ keep a record of operations. Everything else it does as a person.
   resourceNames:
     {{- toYaml . | nindent 4 }}
 {{- end }}
+# Each call for an operation tells its id, which the API server's audit log then has.
+- apiGroups: [authentication.k8s.io]
+  resources: [userextras/dash-portal.io/operation]
+  verbs: [{{ $verb | quote }}]
 {{- if $constrained }}
 - apiGroups: [authorization.k8s.io]
   resources: [selfsubjectrulesreviews, selfsubjectaccessreviews]

@@ -37,6 +37,11 @@ EVERY = 3000
 MOST_ROWS = 200
 
 
+def missing(key: Key, asked: Mapping[str, str]) -> bool:
+    """Return True if the address of a page names no pod: it is "not found"."""
+    return _place(key, asked) is None
+
+
 async def processes(
     context: UiContext, identity: Identity, key: Key, asked: Mapping[str, str]
 ) -> Node:

@@ -51,29 +51,57 @@ from portal.viewmodels.words import count
 
 async def layout(context: UiContext, identity: Identity, route: Route) -> Node:
     """The page of a route; "not found" for whoever may not see it."""
-    projects, requests = context.projects, context.project_requests
-    if projects is None or requests is None:
-        return not_found()
-    if route.page is Page.OWN_PROJECTS:
-        return await _own(projects, requests, identity)
-    if not await projects.administers(identity):
-        return not_found()
-    given = dict(route.given)
     try:
-        match route.page:
-            case Page.PROJECT:
-                return await _one(projects, await projects.open(identity, given["name"]))
-            case Page.NEW_PROJECT:
-                asked = given.get("request", "")
-                if not asked:
-                    return _new(projects, None)
-                number = int(asked) if asked.isdecimal() and len(asked) < 10 else -1
-                found = await requests.get(identity, number)
-                return _new(projects, requests, found)
-            case _:
-                return await _every(projects, requests, identity)
+        projects, requests, subject = await _found(context, identity, route)
     except NotFound:
         return not_found()
+    match subject:
+        case OpenProject():
+            return await _one(projects, subject)
+        case ProjectRequest():
+            return _new(projects, requests, subject)
+        case None if route.page is Page.OWN_PROJECTS:
+            return await _own(projects, requests, identity)
+        case None if route.page is Page.NEW_PROJECT:
+            return _new(projects, None)
+        case None:
+            return await _every(projects, requests, identity)
+
+
+async def missing(context: UiContext, identity: Identity, route: Route) -> bool:
+    """Return True if the page of a route is "not found" for ``identity``."""
+    try:
+        await _found(context, identity, route)
+    except NotFound:
+        return True
+    return False
+
+
+async def _found(
+    context: UiContext, identity: Identity, route: Route
+) -> tuple[Projects, ProjectRequests, OpenProject | ProjectRequest | None]:
+    """Return what a page is made of, with the project or the request that it is about.
+
+    Raises:
+        NotFound: there is no such page for ``identity``.
+    """
+    projects, requests = context.projects, context.project_requests
+    if projects is None or requests is None:
+        raise _NO_PAGE
+    if route.page is Page.OWN_PROJECTS:
+        return projects, requests, None
+    if not await projects.administers(identity):
+        raise _NO_PAGE
+    given = dict(route.given)
+    if route.page is Page.PROJECT:
+        return projects, requests, await projects.open(identity, given["name"])
+    if route.page is Page.NEW_PROJECT and (asked := given.get("request", "")):
+        number = int(asked) if asked.isdecimal() and len(asked) < 10 else -1
+        return projects, requests, await requests.get(identity, number)
+    return projects, requests, None
+
+
+_NO_PAGE = NotFound("There is no such page.")
 
 
 def _head(title: Node, lead: Node, buttons: Sequence[Node] = ()) -> Node:

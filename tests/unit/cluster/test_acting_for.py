@@ -16,6 +16,7 @@ from portal.cluster.reviews import SubjectReviews
 from portal.domain.errors import ClusterUnavailable, Forbidden, PortalError
 from portal.domain.identity import Identity
 from portal.domain.impersonation import Impersonation
+from portal.domain.request import enter_operation
 from portal.domain.reviews import ResourceAttributes
 from tests.unit.cluster.test_client import api_server
 
@@ -29,6 +30,7 @@ class Server:
     def __init__(self) -> None:
         self.asked: list[tuple[str, str, tuple[str, ...]]] = []
         self.bodies: list[object] = []
+        self.extra: dict[str, str] = {}
         self.status = 200
         self.answer: object = {}
 
@@ -37,6 +39,11 @@ class Server:
             return web.json_response({"status": {"userInfo": {"username": "portal"}}}, status=201)
         user = request.headers.get("Impersonate-User", "")
         groups = tuple(request.headers.getall("Impersonate-Group", ()))
+        self.extra = {
+            name.lower(): value
+            for name, value in request.headers.items()
+            if name.lower().startswith("impersonate-extra-")
+        }
         self.asked.append((request.method, user, groups))
         self.bodies.append(json.loads(await request.read() or b"null"))
         return web.json_response(self.answer, status=self.status)
@@ -102,6 +109,18 @@ async def test_a_request_for_a_person(name: str, tmp_path: Path) -> None:
     as_zoe, *as_portal = server.asked
     assert as_zoe[1:] == (ZOE.user, ("team-a", "team-b"))
     assert [each[1:] for each in as_portal] == [("", ())] * 2
+
+
+@pytest.mark.parametrize("name", CALLS)
+async def test_a_request_for_an_operation_tells_its_id(name: str, tmp_path: Path) -> None:
+    async with connected(tmp_path) as (client, server):
+        await CALLS[name](client.acting_for(ZOE))
+        assert server.extra == {}
+        enter_operation("0a1b")
+        await CALLS[name](client.acting_for(ZOE))
+        assert server.extra == {"impersonate-extra-dash-portal.io%2foperation": "0a1b"}
+        await CALLS[name](client.acting_for(None))
+        assert server.extra == {}, "the portal's own account has no extra attributes"
 
 
 async def test_without_impersonation_everybody_is_the_portal(tmp_path: Path) -> None:

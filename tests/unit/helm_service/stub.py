@@ -15,6 +15,8 @@ SCRIPT = """#!{python}
 import json, os, signal, subprocess, sys, time
 told = json.load(open({told!r}))
 stdin = sys.stdin.read() if told["read"] else None
+config = os.environ.get("KUBECONFIG")
+config = open(config).read() if config and os.path.exists(config) else None
 child = None
 if told["child"]:
     child = subprocess.Popen(["sleep", "60"], start_new_session=told["escapes"]).pid
@@ -27,7 +29,8 @@ else:
     signal.signal(signal.SIGTERM, ended)
 with open({seen!r} + ".new", "w") as file:
     json.dump({{"argv": sys.argv[1:], "stdin": stdin, "env": dict(os.environ),
-               "pid": os.getpid(), "group": os.getpgid(0), "child": child}}, file)
+               "pid": os.getpid(), "group": os.getpgid(0), "child": child,
+               "kubeconfig": config}}, file)
 os.rename({seen!r} + ".new", {seen!r})
 if told["hang"]:
     while True:

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -16,6 +17,7 @@ import pytest
 from portal.domain.errors import Forbidden, HelmError, HelmTimeout
 from portal.domain.identity import Identity
 from portal.domain.impersonation import Impersonation
+from portal.domain.request import enter_operation
 from portal.domain.secrets import HIDDEN
 from portal.helm_service.process import Process
 from portal.helm_service.redaction import redact, secrets_in
@@ -241,30 +243,94 @@ def test_of_a_long_output_the_end_is_kept_in_whole_lines() -> None:
     assert shown == "Error: no"
 
 
-async def test_a_person_is_named_to_helm_in_arguments_that_are_nothing_else(stub: Stub) -> None:
+def config_of(stub: Stub) -> dict[str, Any]:
+    """The kubeconfig that the program had; it must have been removed since."""
+    assert not Path(stub.seen["env"]["KUBECONFIG"]).exists()
+    return json.loads(stub.seen["kubeconfig"])
+
+
+async def test_a_person_is_named_to_helm_in_a_kubeconfig_of_its_command(
+    stub: Stub, tmp_path: Path
+) -> None:
     stub.tell()
-    hostile = "--kube-context=other,'; rm -rf /"
+    hostile = "--kube-context=other,'; rm -rf /\"}: é"
+    pod = {"KUBERNETES_SERVICE_HOST": "fd00::1", "KUBERNETES_SERVICE_PORT": "443"}
     acting = Runner(
-        {}, executable=str(stub.path), impersonation=Impersonation(frozenset({"a,b", "-x"}))
+        pod,
+        executable=str(stub.path),
+        impersonation=Impersonation(frozenset({"a,b", "-x"})),
+        folder=tmp_path,
     )
     who = Identity(hostile, ("a,b", "-x", "not-listed"))
     await acting.acting_for(who).with_arguments("--labels", "a=b").run(["upgrade", "x"])
-    assert stub.seen["argv"] == [
-        "upgrade",
-        "x",
-        f"--kube-as-user={hostile}",
-        "--kube-as-group=-x",
-        "--kube-as-group=a,b",
-        "--labels",
-        "a=b",
-    ]
+    assert stub.seen["argv"] == ["upgrade", "x", "--labels", "a=b"]
+    config = config_of(stub)
+    assert config["users"][0]["user"] == {
+        "tokenFile": "/var/run/secrets/kubernetes.io/serviceaccount/token",
+        "as": hostile,
+        "as-groups": ["-x", "a,b"],
+    }
+    assert config["clusters"][0]["cluster"]["server"] == "https://[fd00::1]:443"
+    assert Path(stub.seen["env"]["KUBECONFIG"]).parent == tmp_path
+    enter_operation("0a1b")
+    await acting.acting_for(who).run(["upgrade", "x"])
+    user = config_of(stub)["users"][0]["user"]
+    assert user["as-user-extra"] == {"dash-portal.io/operation": ["0a1b"]}
     with pytest.raises(Forbidden):
         acting.acting_for(Identity("system:admin"))
     await acting.acting_for(None).run(["list"])
-    assert stub.seen["argv"] == ["list"], "for itself the portal uses its own account"
+    assert "KUBECONFIG" not in stub.seen["env"], "for itself the portal uses its own account"
+
+
+async def test_outside_of_a_pod_the_portals_own_kubeconfig_is_what_it_acts_with(
+    stub: Stub, tmp_path: Path
+) -> None:
+    stub.tell()
+    own = tmp_path / "kubeconfig"
+    own.write_text(
+        """
+        clusters:
+          - {name: one, cluster: {server: "https://one", certificate-authority: ca.crt}}
+          - {name: two, cluster: {server: "https://two"}}
+        users:
+          - {name: me, user: {client-certificate: /abs/me.crt, client-key: sub/me.key}}
+        contexts: [{name: here, context: {cluster: one, user: me, namespace: a}}]
+        current-context: here
+        """
+    )
+    given = {"KUBECONFIG": str(own)}
+    acting = Runner(given, executable=str(stub.path), impersonation=Impersonation())
+    await acting.acting_for(Identity("ann")).run(["list"])
+    config = config_of(stub)
+    assert config["clusters"] == [
+        {
+            "name": "portal",
+            "cluster": {"server": "https://one", "certificate-authority": f"{tmp_path}/ca.crt"},
+        }
+    ]
+    assert config["users"][0]["user"] == {
+        "client-certificate": "/abs/me.crt",
+        "client-key": f"{tmp_path}/sub/me.key",
+        "as": "ann",
+        "as-groups": [],
+    }
+
+
+@pytest.mark.parametrize("given", ["", "[]", "a: [", "current-context: x", None])
+async def test_without_credentials_nobody_is_acted_for(
+    stub: Stub, tmp_path: Path, given: str | None
+) -> None:
+    path = tmp_path / "kubeconfig"
+    if given is not None:
+        path.write_text(given)
+    for environment in ({"KUBECONFIG": str(path)}, {}):
+        acting = Runner(environment, executable=str(stub.path), impersonation=Impersonation())
+        with pytest.raises(HelmError, match="own kubeconfig"):
+            await acting.acting_for(Identity("ann")).run(["list"])
+    assert not stub.seen_file.exists()
 
 
 async def test_without_impersonation_everybody_is_the_portal(stub: Stub) -> None:
     stub.tell()
     await runner(stub).acting_for(Identity("ann", ("a",))).run(["list"])
-    assert stub.seen["argv"] == ["list"]
+    assert "KUBECONFIG" not in stub.seen["env"]

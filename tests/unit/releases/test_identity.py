@@ -15,6 +15,7 @@ from portal.domain.objects import Kind, ReleaseStatus
 from portal.domain.operations import DEAD_AFTER, OperationPhase
 from portal.domain.owners import Role
 from portal.domain.release import ReleaseRevision
+from portal.domain.request import current_operation
 from portal.guardrails.review import Cluster
 from portal.helm_service.helm import HelmClient
 from portal.images.pull_logins import PullSecretSource
@@ -194,6 +195,31 @@ async def test_it_arrives_whole_at_every_call(world: Restartable, do: Do) -> Non
     assert acted_for(world) == {CARL}, "with groups and extra"
 
 
+class Noting(list[Identity | None]):
+    """For whom calls act, and with ``operations`` in which operation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operations: list[str] = []
+
+    def append(self, object: Identity | None) -> None:
+        self.operations.append(current_operation())
+        super().append(object)
+
+
+async def test_every_call_of_an_operation_tells_its_id(world: Restartable) -> None:
+    noted = [Noting() for _ in range(3)]
+    world.helm.acted_for, world.records.acted_for, world.replicas.acted_for = noted
+    first = await world.actions.scale(CARL, KEY, ScaleRequest(autoscaling=AUTO))
+    await world.ended(first)
+    second = await world.actions.scale(CARL, KEY, ScaleRequest(replicas=2))
+    await world.ended(second)
+    assert current_operation() == "", "what began it goes on outside of it"
+    told = {each for calls in noted for each in calls.operations}
+    assert told - {""} == {first.id, second.id}
+    assert set(noted[0].operations) == set(noted[2].operations) == {first.id, second.id}
+
+
 async def test_nobody_is_believed_to_be_whom_a_lease_names() -> None:
     """A lease can name anybody, so an interrupted operation is finished as the portal itself."""
     world = World(holder="portal-1")
@@ -229,11 +255,13 @@ async def test_the_record_is_repaired_as_whom_a_portal_has_sealed(key: bytes) ->
     after.records.left[KEY] = ReleaseRevision(
         KEY, 2, ReleaseStatus.PENDING_UPGRADE, operation=begun.id
     )
+    after.records.acted_for = noted = Noting()
     lease = world.leases.now[KEY]
     await after.operations.executor.adopt(lease, after.operations._interrupted.resume)
     await after.leases.until(lambda: after.phase() is OperationPhase.INTERRUPTED)
     assert after.records.failed
-    assert after.records.acted_for == [CARL if key == b"k" * 32 else None]
+    assert noted == [CARL if key == b"k" * 32 else None]
+    assert noted.operations == [begun.id]
     assert acted_for(after) <= {CARL, None}
     world.helm.gate.set()
     await world.close()

@@ -16,7 +16,7 @@ from portal.projects.requests import ProjectRequests
 from portal.ui import ids
 from portal.ui.build import build_ui
 from portal.ui.context import UiContext
-from portal.ui.router import page_for
+from portal.ui.router import missing, page_for
 from portal.ui.routes import Page, parse, project_path
 from tests.unit.projects.fakes import ANN, FORM, ROOT, RULES, Cluster, projects
 from tests.unit.recorder import Kept
@@ -56,6 +56,37 @@ async def test_to_others_and_where_they_are_off_the_pages_do_not_exist(path: str
     nowhere = await words(ui, "/nowhere", ANN)
     assert await words(ui, path, ANN) == nowhere
     assert await words(replace(ui, projects=None), path, ROOT) == nowhere
+
+
+@pytest.mark.parametrize(
+    ("path", "search", "there"),
+    [
+        ("/nowhere", "", False),
+        ("/projects", "", True),
+        ("/admin/projects", "", True),
+        ("/admin/projects/sales", "", True),
+        ("/admin/projects/none", "", False),
+        ("/admin/projects/sales/more", "", False),
+        ("/admin/new-project", "", True),
+        ("/apps/a/b", "", True),
+        ("/apps/a/b/shell", "", False),
+        ("/apps/a/b/shell", "?pod=p", True),
+        ("/apps/a/b/processes", "?pod=", False),
+        ("/apps/a", "", False),
+        ("/catalog", "", True),
+        ("/catalog/nowhere/web", "", False),
+    ],
+)
+async def test_a_page_that_says_it_is_not_found_is_missing(
+    path: str, search: str, there: bool
+) -> None:
+    ui, route = await site(), parse(path, search)
+    assert await missing(ui, route, ROOT) is not there
+    if route.page is not Page.CHART:  # which tells why there is no such chart
+        shown = text(await page_for(ui, route, ROOT))
+        assert ("Page not found" in shown) is not there
+    to_ann = await missing(ui, route, ANN)
+    assert to_ann is (not there or path.startswith("/admin/"))
 
 
 async def test_administrators_see_all() -> None:

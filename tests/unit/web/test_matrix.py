@@ -304,9 +304,19 @@ async def test_what_pages_and_topics_tell(site: Site, who: Identity) -> None:
         same(*frames)
         if "{" not in topic:
             assert HIDDEN not in frames[0], topic
-    for path in ("/", "/apps/{0.namespace}/{0.name}", "/_dash-layout", "/launch", "/admin"):
-        pages = [(await site.get(who, path.format(key)))[1] for key in (THERE, NOWHERE)]
-        same(*pages)
+    for path, status in {
+        "/": 200,
+        "/apps/{0.namespace}/{0.name}": 200,
+        "/_dash-layout": 200,
+        "/launch": 200,
+        "/admin": 200,
+        "/admin/projects": 404,
+        "/admin/projects/{0.name}": 404,
+        "/catalog/{0.namespace}/{0.name}": 404,
+    }.items():
+        answers = [await site.get(who, path.format(key)) for key in (THERE, NOWHERE)]
+        assert [each[0] for each in answers] == [status, status], path
+        same(*(each[1] for each in answers))
     (_, seen), _ = (
         await site.get(VIEWER, FRAME_PATH, view=topics["app"].format(THERE)),
         await site.get(VIEWER, FRAME_PATH, view="admin"),
