@@ -35,6 +35,12 @@ def scaled_by(state: AppState) -> str:
     return ""
 
 
+def keda_is_paused(state: AppState) -> bool:
+    """Return True if an annotation pauses the ScaledObject of a workload of the app."""
+    found = (scaled_object_of(state, each) for each in state.workloads)
+    return any(each is not None and each.paused for each in found)
+
+
 def _scales(scaler: Hpa | ScaledObject, workload: Workload) -> bool:
     return scaler.target_kind == workload.kind and scaler.target_name == workload.key.name
 

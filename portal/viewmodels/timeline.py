@@ -185,6 +185,11 @@ def _rollout(entry: Entry) -> _Words:
 
 def _scaling(entry: Entry) -> _Words:
     if entry.new is None:
+        by_keda = _KEDA.search(entry.detail) if entry.what in _KEDA_WORDS else None
+        if by_keda:
+            old, new, why = by_keda.groups()
+            words = _KEDA_WORDS[entry.what]
+            return Severity.BUSY, f"{old} → {new}", sentence(f"{words}: {why}" if why else words)
         return Severity.WARN, entry.what, shortened(entry.detail, 400)
     title = f"{entry.old} → {entry.new}" if entry.old is not None else f"Scaled to {entry.new}"
     readings = joined(map(_reading, entry.metrics))
@@ -192,6 +197,13 @@ def _scaling(entry: Entry) -> _Words:
     text = readings or reason or "The reading behind this decision is not known."
     pods = "" if entry.old is not None else " The number before is not known."
     return Severity.BUSY, title, f"{sentence(text)}{pods}"
+
+
+_KEDA = re.compile(r" from (\d+) to (\d+)(?:, (.+))?$", re.DOTALL)
+_KEDA_WORDS = {
+    "KEDAScaleTargetActivated": "KEDA has started it",
+    "KEDAScaleTargetDeactivated": "No trigger of KEDA was active",
+}
 
 
 def _reading(metric: HpaMetric) -> str:

@@ -162,7 +162,7 @@ def test_paused_at_a_number() -> None:
     )
     assert titles(view) == ["KEDA is paused"]
     assert view.scale.mode is ScaleMode.READ_ONLY
-    assert "undoes a number" in view.scale.why
+    assert "paused-replicas sets it" in view.scale.why
     assert "No autoscaler" not in release_row(app, sources(), NOW).hpa
 
 
@@ -222,7 +222,7 @@ def test_a_trigger_that_fails() -> None:
     (found,) = view.scalers[0].notices
     assert found.title == "KEDA cannot read a trigger"
     assert "Kafka, topic orders" in found.body
-    assert "It uses its fallback of 4 pods" in found.body
+    assert "It uses its fallback for that trigger: 4 pods." in found.body
     assert view.scalers[0].triggers == ("Kafka, topic orders: cannot be read",)
     assert view.headline.text == AUTOSCALER_PROBLEM
 
