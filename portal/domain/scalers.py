@@ -128,15 +128,22 @@ class Vpa(Scaling, frozen=True):
     """A VerticalPodAutoscaler (autoscaling.k8s.io/v1).
 
     ``update_mode`` is "" where the spec has none, which Kubernetes takes as Recreate. ``resources``
-    are those ("cpu", "memory") that it recommends for at least one container.
+    are those ("cpu", "memory") that it recommends for at least one container. With fewer than
+    ``min_replicas`` its updater changes no running pod; None leaves that to the updater's flag.
     """
 
     update_mode: str = ""
+    min_replicas: int | None = None
     resources: frozenset[str] = frozenset({"cpu", "memory"})
     recommendations: tuple[ContainerRecommendation, ...] = ()
     conditions: tuple[Condition, ...] = ()
     uid: str = ""
     created_at: datetime | None = None
+
+    @property
+    def replaces(self) -> bool:
+        """True if it changes running pods, in place or by replacing them."""
+        return self.update_mode not in {"Off", "Initial"}
 
     @property
     def applies(self) -> bool:

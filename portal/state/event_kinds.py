@@ -14,6 +14,8 @@ _NODE = {
     "TaintManagerEviction",
     "NodeNotSchedulable",
 }
+_VPA = {"EvictedByVPA", "InPlaceResizedByVPA"}
+"""The reasons of the events of a VerticalPodAutoscaler's updater about pods: no warnings."""
 _POD = {"Evicted", "Preempted", "Preempting", "FailedCreate", "ExceededGracePeriod"}
 _IMAGE = {"ErrImageNeverPull", "InspectFailed", "FailedToRetrieveImagePullSecret"}
 _CRASH = {"OOMKilling", "CrashLoopBackOff"}
@@ -34,6 +36,8 @@ def kind_of(event: Event) -> EntryKind:
         return EntryKind.SCALING
     if reason in _NODE:
         return EntryKind.NODE
+    if reason in _VPA:
+        return EntryKind.POD
     if event.type != "Warning":
         return EntryKind.ROUTINE
     if reason == "Unhealthy" and message.startswith("startup") and event.count < USUAL_STARTUP:

@@ -358,6 +358,34 @@ def test_update_modes_in_words(mode: str, words: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("mode", "desired", "least", "words"),
+    [
+        ("Recreate", 1, None, "of fewer than 2 pods its updater by default leaves all as they are"),
+        ("InPlaceOrRecreate", 1, None, "there is one."),
+        (
+            "",
+            2,
+            3,
+            "of fewer than 3 pods its updater leaves all as they are (minReplicas); there are 2.",
+        ),
+        ("Recreate", 2, None, "what it recommends."),
+        ("Auto", 1, 1, "what it recommends."),
+        ("Off", 1, None, "keep their requests."),
+        ("Initial", 1, None, "keep their requests."),
+    ],
+)
+def test_the_updater_leaves_a_few_pods_alone(
+    mode: str, desired: int, least: int | None, words: str
+) -> None:
+    """As the updater of 1.8 does: "Too few replicas"."""
+    app = state(
+        workloads=(deployment(desired, desired),),
+        vpas=(vpa(update_mode=mode, min_replicas=least),),
+    )
+    assert words in vertical_views(app)[0].sentence
+
+
+@pytest.mark.parametrize(
     ("vertical", "autoscaler", "resources"),
     [
         ({"update_mode": "Auto"}, hpa(), ["CPU"]),
