@@ -21,7 +21,7 @@ def decided_of(hpa: Hpa, found: Followed | None) -> Decided:
 def _words(found: Followed) -> str:
     hpa, constraint = found.hpa, found.decision.trace.constraint
     if constraint is Constraint.DISABLED and hpa.scaled_object:
-        return "KEDA has scaled the workload to zero, and wakes it."
+        return "The workload is at zero; KEDA decides when pods start again."
     if not has_decided(hpa) and not hpa.conditions:
         return "It has not decided yet."
     words = sentence(found.state, found.decision)

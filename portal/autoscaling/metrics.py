@@ -74,7 +74,7 @@ class MetricTrace(Struct, frozen=True):
     failure: str = ""
 
 
-NOT_SERVED = "the metrics API has no such metric"
+NOT_SERVED = "the metrics API gives no value"
 
 
 def tolerance_of(spec: Spec, flags: Flags = FLAGS, minor: int = LATEST) -> Tolerance:

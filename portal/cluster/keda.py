@@ -11,6 +11,9 @@ from portal.domain.secret_patterns import secret_spans
 
 KEDA = "/apis/keda.sh/v1alpha1"
 
+MEASURED = frozenset({"cpu", "memory"})
+"""The types of triggers that are readings of the pods themselves."""
+
 _ANNOTATION = "autoscaling.keda.sh/"
 
 _SUBJECTS = {
@@ -25,6 +28,7 @@ _SUBJECTS = {
     "consumerGroup": "group",
     "metricName": "metric",
     "scheduledTime": "time",
+    "podSelector": "pods",
 }
 """The metadata that is shown, with its word: names of things, no addresses and nothing secret."""
 
@@ -50,8 +54,9 @@ def triggers(found: tuple[Trigger, ...] | None) -> tuple[scalers.Trigger, ...]:
 def _subject(kind: str, metadata: Mapping[str, object]) -> str:
     if kind == "cron":
         start, end, zone = (str(metadata.get(name, "")) for name in ("start", "end", "timezone"))
-        return f"{start} to {end}, {zone}"[:_LONGEST] if start and end else ""
-    if kind in {"cpu", "memory"}:
+        times = f"{start} to {end}" if start and end else ""
+        return ", ".join(each for each in (times, zone) if each)[:_LONGEST]
+    if kind in MEASURED:
         return ""
     for name, word in _SUBJECTS.items():
         value = metadata.get(name)
@@ -66,10 +71,10 @@ def said(meta: Meta, name: str) -> str | None:
     return (meta.annotations or {}).get(f"{_ANNOTATION}{name}")
 
 
-def paused(meta: Meta, name: str) -> bool:
-    """Return True if an annotation pauses it: any value does that says nothing else."""
+def switched_on(meta: Meta, name: str) -> bool:
+    """Return True if an annotation says so: as KEDA reads it, any value does but a plain no."""
     value = said(meta, name)
-    return value is not None and value.strip() not in _FALSE
+    return value is not None and value not in _FALSE
 
 
 _FALSE = {"0", "f", "F", "false", "False", "FALSE"}

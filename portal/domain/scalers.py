@@ -42,6 +42,7 @@ _TYPES = {
     "cron": "Schedule",
     "external-push": "External",
     "gcp-pubsub": "Google Pub/Sub",
+    "metrics-api": "Metrics API",
     "mysql": "MySQL",
     "nats-jetstream": "NATS JetStream",
     "postgresql": "PostgreSQL",
@@ -55,10 +56,12 @@ class ScaledObject(Scaling, frozen=True):
     """A ScaledObject (keda.sh): KEDA makes an HPA from it, and scales to zero by itself.
 
     ``idle_replicas`` is None unless it rests at another number than its minimum. ``cooldown`` is in
-    seconds. ``fallback_replicas`` is None without a fallback. ``failing`` are the external metrics
-    that KEDA could not read. ``paused`` is by annotation, at ``paused_replicas``, or (None) at
-    whatever number there is; KEDA then removes its HPA. ``paused_in`` and ``paused_out`` keep it
-    from taking pods away, and from adding some.
+    seconds. ``fallback_replicas`` is None without a fallback; ``fallback_behavior`` says what they
+    are compared with. ``failing`` are the external metrics that KEDA could not read when it last
+    did. ``paused`` is by annotation, at ``paused_replicas``, or (None) at whatever number there is;
+    KEDA then removes its HPA. ``paused_by`` is the end of that annotation's name. ``paused_in`` and
+    ``paused_out`` keep it from taking pods away, and from adding some. ``forced`` keeps it active
+    whatever its triggers say.
     """
 
     min_replicas: int = 0
@@ -67,11 +70,14 @@ class ScaledObject(Scaling, frozen=True):
     cooldown: float = 300.0
     triggers: tuple[Trigger, ...] = ()
     fallback_replicas: int | None = None
+    fallback_behavior: str = "static"
     failing: tuple[str, ...] = ()
     paused: bool = False
     paused_replicas: int | None = None
+    paused_by: str = "paused"
     paused_in: bool = False
     paused_out: bool = False
+    forced: bool = False
     conditions: tuple[Condition, ...] = ()
     last_active_at: datetime | None = None
     hpa_name: str = ""
@@ -122,15 +128,22 @@ class Vpa(Scaling, frozen=True):
     """A VerticalPodAutoscaler (autoscaling.k8s.io/v1).
 
     ``update_mode`` is "" where the spec has none, which Kubernetes takes as Recreate. ``resources``
-    are those ("cpu", "memory") that it recommends for at least one container.
+    are those ("cpu", "memory") that it recommends for at least one container. With fewer than
+    ``min_replicas`` its updater changes no running pod; None leaves that to the updater's flag.
     """
 
     update_mode: str = ""
+    min_replicas: int | None = None
     resources: frozenset[str] = frozenset({"cpu", "memory"})
     recommendations: tuple[ContainerRecommendation, ...] = ()
     conditions: tuple[Condition, ...] = ()
     uid: str = ""
     created_at: datetime | None = None
+
+    @property
+    def replaces(self) -> bool:
+        """True if it changes running pods, in place or by replacing them."""
+        return self.update_mode not in {"Off", "Initial"}
 
     @property
     def applies(self) -> bool:

@@ -15,7 +15,7 @@ from portal.releases.ports import NamespaceLookup
 from portal.state.elsewhere import managed_elsewhere
 from portal.state.finalizers import held_by_finalizers
 from portal.state.store import Store
-from portal.state.workloads import scaled_by
+from portal.state.workloads import keda_is_paused, scaled_by
 
 
 class Preconditions:
@@ -67,7 +67,14 @@ class Preconditions:
 
     def check_scaled_here(self, key: Key) -> None:
         """Raise ``Conflict`` if KEDA scales the app: it would undo what is set here."""
-        name = scaled_by(self._store.snapshot.app(key))
+        state = self._store.snapshot.app(key)
+        name = scaled_by(state)
+        if name and keda_is_paused(state):
+            raise Conflict(
+                f"The number of pods of {key.name} is KEDA's (ScaledObject {name}), also while it "
+                "is paused.",
+                "Set it by the ScaledObject's annotation autoscaling.keda.sh/paused-replicas.",
+            )
         if name:
             raise Conflict(
                 f"KEDA scales {key.name} (ScaledObject {name}) and undoes a number that is set "

@@ -14,6 +14,8 @@ _NODE = {
     "TaintManagerEviction",
     "NodeNotSchedulable",
 }
+_VPA = {"EvictedByVPA", "InPlaceResizedByVPA"}
+"""The reasons of the events of a VerticalPodAutoscaler's updater about pods: no warnings."""
 _POD = {"Evicted", "Preempted", "Preempting", "FailedCreate", "ExceededGracePeriod"}
 _IMAGE = {"ErrImageNeverPull", "InspectFailed", "FailedToRetrieveImagePullSecret"}
 _CRASH = {"OOMKilling", "CrashLoopBackOff"}
@@ -21,16 +23,21 @@ _RESCALED = "SuccessfulRescale"
 USUAL_STARTUP = 10
 """Failures of a startup probe from which on they are no part of an ordinary start."""
 
+_KEDA = "KEDAScaleTarget"
+"""The beginning of the reasons of KEDA's events about scaling to zero, or from it."""
+
 _SIZE = re.compile(r"New size: (\d+)")
 
 
 def kind_of(event: Event) -> EntryKind:
     """Return the kind of an event by its reason, and its message where the reason is shared."""
     reason, message = event.reason, event.message.lower()
-    if reason == _RESCALED:
+    if reason == _RESCALED or reason.startswith(_KEDA):
         return EntryKind.SCALING
     if reason in _NODE:
         return EntryKind.NODE
+    if reason in _VPA:
+        return EntryKind.POD
     if event.type != "Warning":
         return EntryKind.ROUTINE
     if reason == "Unhealthy" and message.startswith("startup") and event.count < USUAL_STARTUP:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from portal.domain.objects import Hpa, Kind, Pod, ReplicaSet, Unreadable, Workload
-from portal.domain.scalers import ScaledObject
+from portal.domain.scalers import ScaledObject, Vpa
 from portal.state.model import AppState
 
 
-def target_of(state: AppState, scaler: Hpa | ScaledObject) -> Workload | None:
+def target_of(state: AppState, scaler: Hpa | ScaledObject | Vpa) -> Workload | None:
     """Return the workload that an autoscaler scales, None if it is not one of the app."""
     return next((each for each in state.workloads if _scales(scaler, each)), None)
 
@@ -35,7 +35,13 @@ def scaled_by(state: AppState) -> str:
     return ""
 
 
-def _scales(scaler: Hpa | ScaledObject, workload: Workload) -> bool:
+def keda_is_paused(state: AppState) -> bool:
+    """Return True if an annotation pauses the ScaledObject of a workload of the app."""
+    found = (scaled_object_of(state, each) for each in state.workloads)
+    return any(each is not None and each.paused for each in found)
+
+
+def _scales(scaler: Hpa | ScaledObject | Vpa, workload: Workload) -> bool:
     return scaler.target_kind == workload.kind and scaler.target_name == workload.key.name
 
 

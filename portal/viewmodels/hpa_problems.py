@@ -171,8 +171,7 @@ def _without_metrics(hpa: Hpa, active: Condition) -> Notice | None:
             return Notice(
                 Severity.QUIET,
                 "Scaled to zero by KEDA",
-                f"The ScaledObject {hpa.scaled_object} starts pods again when one of its triggers "
-                "is active.",
+                f"The ScaledObject {hpa.scaled_object} says when KEDA starts pods again.",
             )
         return Notice(
             Severity.WARN,
@@ -358,6 +357,9 @@ class _Failure:
         advice = (
             "Pods that are not ready are not measured: check those first, then metrics-server."
             if resource
+            else f"KEDA serves it for the ScaledObject {self._hpa.scaled_object}: check that "
+            "one's trigger."
+            if self._hpa.scaled_object
             else f"Check the metric's name and selector, then the metrics adapter that serves "
             f"{self._group or 'it'}."
         )
@@ -398,6 +400,8 @@ class _Failure:
         return f" {decide} meanwhile: pods are added, but none is taken away until it is there."
 
     def _adapters(self) -> str:
+        if self._hpa.scaled_object:
+            return "KEDA's own"
         if self._group == CUSTOM_METRICS:
             return "the Prometheus adapter, or the cloud's own"
         return "the Prometheus adapter, KEDA, or the cloud's own"

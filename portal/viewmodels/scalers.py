@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from portal.domain.objects import Hpa, Kind, Workload
 from portal.domain.scalers import ScaledJob, ScaledObject, metric_title
 from portal.domain.secrets import without_secret_patterns
 from portal.state.model import AppState
-from portal.state.workloads import scaled_by, scaled_object_of, target_of
+from portal.state.workloads import keda_is_paused, scaled_by, scaled_object_of, target_of
 from portal.viewmodels.conditions import condition
 from portal.viewmodels.hpa_metrics import metric_view
 from portal.viewmodels.model import Badge, Notice, ScalerView, Severity
@@ -19,6 +20,10 @@ SEVERAL_SCALERS = "Several scalers for one workload"
 _OF_THE_HPA = {"HPAMetricsUnavailable", "ScalingDegraded"}
 """Reasons of Ready=False that are about the HPA, which has notices of its own: for a minute after
 each rollout its new pods are not measured."""
+
+
+_CHECKS = {"ScaledObjectCheckFailed", "ScaledJobCheckFailed"}
+"""Reasons of Ready=False that are about the object itself."""
 
 
 class Phase(StrEnum):
@@ -41,11 +46,11 @@ def scaler_views(state: AppState) -> tuple[ScalerView, ...]:
 def phase_of(state: AppState, scaled: ScaledObject) -> Phase:
     """Return the phase of a ScaledObject.
 
-    A workload at zero counts as asleep only if KEDA may take it there. Its annotation says
-    whether it is paused: the condition may be left from before.
+    A workload at zero counts as asleep only if KEDA may take it there, and as paused if KEDA adds
+    no pods. Its annotation says whether it is paused: the condition may be left from before.
     """
     workload = target_of(state, scaled)
-    if scaled.paused:
+    if scaled.paused or (scaled.paused_out and workload is not None and not workload.desired):
         return Phase.PAUSED
     if workload is None or workload.desired or not rests_at_zero(scaled):
         return Phase.SCALING
@@ -87,6 +92,11 @@ def scale_words(state: AppState) -> str:
     name = scaled_by(state)
     if not name:
         return ""
+    if keda_is_paused(state):
+        return (
+            f"The number of pods is KEDA's (ScaledObject {name}), also while it is paused: its "
+            "annotation autoscaling.keda.sh/paused-replicas sets it."
+        )
     return (
         f"KEDA scales this app (ScaledObject {name}) and undoes a number that is set here. Change "
         "the ScaledObject's minReplicaCount and maxReplicaCount, or pause it."
@@ -151,16 +161,21 @@ def _scaled_object(state: AppState, scaled: ScaledObject) -> ScalerView:
     failures = _failures(state, scaled)
     badge = _BADGES[phase]
     if failures:
-        badge = Badge("Trigger fails", failures[0].severity, failures[0].title)
+        badge = _failed(failures[0])
     return ScalerView(
         Kind.SCALED_OBJECT.value,
         scaled.key.name,
         scaled.target_name,
         badge,
-        _words(state, scaled, phase),
+        _words(state, scaled, phase, failures),
         _triggers(state, scaled),
-        (*failures, *_pauses(scaled)),
+        (*failures, *_unseen(scaled), *_annotated(scaled)),
     )
+
+
+def _failed(failure: Notice) -> Badge:
+    words = "Cannot scale" if failure.severity is Severity.BAD else "Trigger fails"
+    return Badge(words, failure.severity, failure.title)
 
 
 _BADGES = {
@@ -171,9 +186,10 @@ _BADGES = {
 }
 
 
-def _words(state: AppState, scaled: ScaledObject, phase: Phase) -> str:
+def _words(state: AppState, scaled: ScaledObject, phase: Phase, failures: Sequence[Notice]) -> str:
     workload = target_of(state, scaled)
-    who = f"KEDA scales this app (ScaledObject {scaled.key.name})"
+    refused = any(each.severity is Severity.BAD for each in failures)
+    who = f"KEDA {'is to scale' if refused else 'scales'} this app (ScaledObject {scaled.key.name})"
     if phase is Phase.PAUSED:
         live = workload.desired if workload else None
         at = scaled.paused_replicas if scaled.paused_replicas is not None else live
@@ -183,6 +199,8 @@ def _words(state: AppState, scaled: ScaledObject, phase: Phase) -> str:
         return words
     most = count(scaled.max_replicas, "pod")
     words = f"{who}, between {scaled.min_replicas} and {most}."
+    if failures:
+        return words  # it takes none away then, and its notices say more
     if phase is Phase.ASLEEP:
         last = scaled.last_active_at
         since = f" The last one was at {moment(last)}." if last else ""
@@ -196,6 +214,8 @@ def _words(state: AppState, scaled: ScaledObject, phase: Phase) -> str:
     if scaled.idle_replicas is not None:
         words = f"{words} While no trigger is active it keeps {scaled.idle_replicas}."
     if _is(scaled, "Active", "False") and rests_at_zero(scaled):
+        if scaled.paused_in:
+            return f"{words} No trigger is active."
         return (
             f"{words} No trigger is active: after {span(scaled.cooldown)} without one it takes all "
             "pods away (cooldown period)."
@@ -221,22 +241,31 @@ def _triggers(state: AppState, scaled: ScaledObject) -> tuple[str, ...]:
     )
 
 
-def _pauses(scaled: ScaledObject) -> list[Notice]:
+def _annotated(scaled: ScaledObject) -> list[Notice]:
+    """The notices of what annotations have KEDA do."""
     if scaled.paused:
-        name = "paused" if scaled.paused_replicas is None else "paused-replicas"
         return [
             Notice(
                 Severity.QUIET,
                 "KEDA is paused",
                 "It neither adds pods nor takes any away, and has removed its "
                 "HorizontalPodAutoscaler until it goes on.",
-                f"It goes on when the annotation autoscaling.keda.sh/{name} is removed from the "
-                f"ScaledObject {scaled.key.name}.",
+                f"It goes on when the annotation autoscaling.keda.sh/{scaled.paused_by} is removed "
+                f"from the ScaledObject {scaled.key.name}.",
             )
         ]
     found = (
         (scaled.paused_in, Notice(Severity.QUIET, "KEDA takes no pods away", _BY + "in.")),
         (scaled.paused_out, Notice(Severity.QUIET, "KEDA adds no pods", _BY + "out.")),
+        (
+            scaled.forced,
+            Notice(
+                Severity.QUIET,
+                "KEDA keeps the app active",
+                "It does so whatever the triggers say, by the annotation "
+                "autoscaling.keda.sh/force-activation.",
+            ),
+        ),
     )
     return [notice for on, notice in found if on]
 
@@ -244,12 +273,30 @@ def _pauses(scaled: ScaledObject) -> list[Notice]:
 _BY = "That is paused by the annotation autoscaling.keda.sh/paused-scale-"
 
 
-def _failures(state: AppState, scaler: ScaledObject | ScaledJob) -> list[Notice]:
-    """The failures that keep KEDA from scaling; none while it is paused, and looks at nothing."""
-    if scaler.paused:
+def _unseen(scaler: ScaledObject | ScaledJob) -> list[Notice]:
+    """A notice about an object that has no status: KEDA's operator writes one at once."""
+    if scaler.conditions:
         return []
+    return [
+        Notice(
+            Severity.QUIET,
+            "KEDA has not taken it up yet",
+            f"The {_kind(scaler)} {scaler.key.name} has no status.",
+            "If it stays so, ask an administrator whether KEDA's operator runs and looks at this "
+            "namespace.",
+        )
+    ]
+
+
+def _failures(state: AppState, scaler: ScaledObject | ScaledJob) -> list[Notice]:
+    """The failures that keep KEDA from scaling.
+
+    While it is paused it looks at no trigger, and only its check of the object itself counts.
+    """
     ready = condition(scaler, "Ready")
     reason = ready.reason if ready else ""
+    if scaler.paused and reason not in _CHECKS:
+        return []
     failing = _failing(state, scaler)
     wrong = ready is not None and ready.status == "False" and reason not in _OF_THE_HPA
     partial = reason == "PartialTriggerError" or bool(failing)
@@ -300,10 +347,27 @@ def _consequence(state: AppState, scaler: ScaledObject | ScaledJob) -> str:
     if scaler.fallback_replicas is not None:
         using = _is(scaler, "Fallback", "True")
         return (
-            f"{'It uses' if using else 'After more failures it uses'} its fallback of "
-            f"{count(scaler.fallback_replicas, 'pod')} for that trigger."
+            f"{'It uses' if using else 'After more failures it uses'} its fallback for that "
+            f"trigger: {_fallback(scaler.fallback_behavior, scaler.fallback_replicas)}."
         )
     return "Until it can, that trigger adds no pods, and none are taken away for it."
+
+
+def _fallback(behavior: str, replicas: int) -> str:
+    pods = count(replicas, "pod")
+    match behavior:
+        case "static":
+            return pods
+        case "currentReplicas":
+            return "the number of pods that there is"
+        case "currentReplicasIfHigher":
+            return f"{pods}, or the number that there is if that is higher"
+        case "currentReplicasIfLower":
+            return f"{pods}, or the number that there is if that is lower"
+        case "scalingModifiers":
+            return "the formula of its scaling modifiers, without that trigger"
+        case _:
+            return f"{shortened(behavior, 40)}, which is not known to the portal"
 
 
 def _metric(name: str, scaler: ScaledObject | ScaledJob) -> str:
@@ -334,7 +398,7 @@ def _scaled_job(state: AppState, job: ScaledJob) -> ScalerView:
     elif _is(job, "Active", "False"):
         words, badge = f"{words} No trigger is active.", Badge("Waiting", Severity.QUIET)
     if failures:
-        badge = Badge("Trigger fails", failures[0].severity, failures[0].title)
+        badge = _failed(failures[0])
     return ScalerView(
         Kind.SCALED_JOB.value,
         job.key.name,
@@ -342,5 +406,5 @@ def _scaled_job(state: AppState, job: ScaledJob) -> ScalerView:
         badge,
         words,
         tuple(each.title for each in job.triggers),
-        tuple(failures),
+        (*failures, *_unseen(job)),
     )

@@ -191,13 +191,28 @@ def _rollout(entry: Entry) -> _Words:
 
 def _scaling(entry: Entry) -> _Words:
     if entry.new is None:
+        by_keda = _KEDA.search(entry.detail) if entry.what in _KEDA_WORDS else None
+        if by_keda:
+            old, new, why = by_keda.groups()
+            words = _KEDA_WORDS[entry.what]
+            return Severity.BUSY, f"{old} → {new}", sentence(f"{words}: {why}" if why else words)
         return Severity.WARN, entry.what, shortened(entry.detail, 400)
     title = f"{entry.old} → {entry.new}" if entry.old is not None else f"Scaled to {entry.new}"
     readings = joined(map(_reading, entry.metrics))
-    _, _, reason = entry.detail.partition("reason: ")
+    reason = _SELECTOR.sub("", entry.detail.partition("reason: ")[2])
     text = readings or reason or "The reading behind this decision is not known."
     pods = "" if entry.old is not None else " The number before is not known."
     return Severity.BUSY, title, f"{sentence(text)}{pods}"
+
+
+_SELECTOR = re.compile(r"\(&LabelSelector\{.*\}\)", re.DOTALL)
+"""The selector of an external metric, as the controller prints it."""
+
+_KEDA = re.compile(r" from (\d+) to (\d+)(?:, (.+))?$", re.DOTALL)
+_KEDA_WORDS = {
+    "KEDAScaleTargetActivated": "KEDA has started it",
+    "KEDAScaleTargetDeactivated": "No trigger of KEDA was active",
+}
 
 
 def _reading(metric: HpaMetric) -> str:
@@ -237,6 +252,8 @@ _PLAIN = {
     "FailedAttachVolume": "Volume not attached",
     "NodeNotReady": "Node not ready",
     "TaintManagerEviction": "Removed from its node",
+    "EvictedByVPA": "Replaced to change its requests",
+    "InPlaceResizedByVPA": "Requests changed in place",
     "FailedToUpdateEndpoint": "Service not updated",
 }
 """Plain words for the reasons that people meet most; the reason stands beside them."""

@@ -8,7 +8,7 @@ from portal.autoscaling.spec import MetricSource
 from portal.domain.objects import Container, Hpa
 from portal.domain.scalers import Amount, ContainerRecommendation, Vpa
 from portal.state.model import AppState
-from portal.state.workloads import endless
+from portal.state.workloads import endless, target_of
 from portal.viewmodels.conditions import condition
 from portal.viewmodels.hpa_metrics import metric_name
 from portal.viewmodels.model import Badge, Notice, Severity, VerticalRow, VerticalView
@@ -39,9 +39,27 @@ def _view(state: AppState, vpa: Vpa) -> VerticalView:
         vpa.key.name,
         vpa.target_name,
         Badge(f"Update mode {shortened(mode, 40)}", Severity.QUIET),
-        _MODES.get(vpa.update_mode, "Its update mode is not known to the portal."),
+        _mode(state, vpa),
         tuple(row for each in vpa.recommendations for row in _rows(state, vpa, each)),
         tuple(_notices(state, vpa)),
+    )
+
+
+USUAL_LEAST = 2
+"""The replicas below which the updater changes no running pod, unless it is told otherwise."""
+
+
+def _mode(state: AppState, vpa: Vpa) -> str:
+    words = _MODES.get(vpa.update_mode, "Its update mode is not known to the portal.")
+    workload = target_of(state, vpa)
+    least = USUAL_LEAST if vpa.min_replicas is None else vpa.min_replicas
+    if workload is None or not vpa.replaces or workload.desired >= least:
+        return words
+    usual = " by default" if vpa.min_replicas is None else ""
+    return (
+        f"{words} But of fewer than {least} pods its updater{usual} leaves all as they are "
+        "(minReplicas); there "
+        + ("is one." if workload.desired == 1 else f"are {workload.desired}.")
     )
 
 

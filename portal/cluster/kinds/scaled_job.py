@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from portal.cluster.api_types import Conditions, Meta, Part, from_json
 from portal.cluster.decode import conditions, key, management_of, release_of
-from portal.cluster.keda import KEDA, Trigger, paused, triggers
+from portal.cluster.keda import KEDA, Trigger, switched_on, triggers
 from portal.cluster.resource import Resource
 from portal.domain.keys import Key
 from portal.domain.objects import Kind
@@ -34,7 +34,7 @@ def decode(found: _ScaledJob) -> tuple[Key, ScaledJob]:
         release=release_of(meta),
         max_replicas=100 if spec.max_replica_count is None else spec.max_replica_count,
         triggers=triggers(spec.triggers),
-        paused=paused(meta, "paused"),
+        paused=switched_on(meta, "paused"),
         conditions=conditions(found.status.conditions),
         uid=meta.uid,
         created_at=meta.creation_timestamp,

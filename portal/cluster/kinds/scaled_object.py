@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from portal.cluster.api_types import Conditions, Meta, Part, Time, from_json
 from portal.cluster.decode import conditions, key, release_of
-from portal.cluster.keda import KEDA, Trigger, paused, said, triggers
+from portal.cluster.keda import KEDA, MEASURED, Trigger, said, switched_on, triggers
 from portal.cluster.resource import Resource
 from portal.domain.keys import Key
 from portal.domain.objects import Kind
@@ -18,6 +18,7 @@ class _Target(Part, frozen=True):
 
 class _Fallback(Part, frozen=True):
     replicas: int | None = None
+    behavior: str = ""
 
 
 class _Spec(Part, frozen=True):
@@ -37,7 +38,6 @@ class _Health(Part, frozen=True):
 class _Status(Conditions, frozen=True):
     last_active_time: Time | None = None
     hpa_name: str = ""
-    paused_replica_count: int | None = None
     health: dict[str, _Health] | None = None
 
 
@@ -56,22 +56,27 @@ def decode(found: _ScaledObject) -> tuple[Key, ScaledObject]:
     own = key(meta)
     at = said(meta, "paused-replicas")
     health = status.health or {}
+    # Such triggers count as active all the time, and the HPA that KEDA makes keeps one pod.
+    measured = bool(spec.triggers) and all(each.type in MEASURED for each in spec.triggers or ())
     return own, ScaledObject(
         key=own,
         release=release_of(meta),
         target_kind=spec.scale_target_ref.kind or Kind.DEPLOYMENT.value,
         target_name=spec.scale_target_ref.name,
-        min_replicas=_or(spec.min_replica_count, 0),
+        min_replicas=max(_or(spec.min_replica_count, 0), int(measured)),
         max_replicas=_or(spec.max_replica_count, 100),
-        idle_replicas=spec.idle_replica_count,
+        idle_replicas=None if measured else spec.idle_replica_count,
         cooldown=float(_or(spec.cooldown_period, 300)),
         triggers=triggers(spec.triggers),
-        fallback_replicas=spec.fallback.replicas if spec.fallback else None,
+        fallback_replicas=_or(spec.fallback.replicas, 0) if spec.fallback else None,
+        fallback_behavior=(spec.fallback.behavior if spec.fallback else "") or "static",
         failing=tuple(sorted(name for name, each in health.items() if each.status == "Failing")),
-        paused=at is not None or paused(meta, "paused"),
+        paused=at is not None or switched_on(meta, "paused"),
         paused_replicas=_whole(at) if at is not None else None,
-        paused_in=paused(meta, "paused-scale-in"),
-        paused_out=paused(meta, "paused-scale-out"),
+        paused_by="paused" if at is None else "paused-replicas",
+        paused_in=switched_on(meta, "paused-scale-in"),
+        paused_out=switched_on(meta, "paused-scale-out"),
+        forced=switched_on(meta, "force-activation"),
         conditions=conditions(status.conditions),
         last_active_at=status.last_active_time,
         hpa_name=status.hpa_name,

@@ -20,6 +20,7 @@ class _Target(Part, frozen=True):
 
 class _UpdatePolicy(Part, frozen=True):
     update_mode: str | None = None
+    min_replicas: int | None = None
 
 
 class _ContainerPolicy(Part, frozen=True):
@@ -77,6 +78,7 @@ def decode(found: _Vpa) -> tuple[Key, Vpa]:
         target_kind=spec.target_ref.kind,
         target_name=spec.target_ref.name,
         update_mode=(spec.update_policy.update_mode if spec.update_policy else None) or "",
+        min_replicas=spec.update_policy.min_replicas if spec.update_policy else None,
         resources=_controlled(policies or ()),
         recommendations=tuple(map(_container, advice or ())),
         conditions=conditions(status.conditions),

@@ -86,7 +86,7 @@ def test_at_zero_replicas_it_is_keda_that_wakes_it() -> None:
     off = condition("ScalingActive", reason="ScalingDisabled")
     zero = replace(told(None, 0, 0), conditions=(off,))
     assert "switches the autoscaler off" in said(zero)
-    assert said(replace(zero, scaled_object="web")).startswith("KEDA has scaled the workload")
+    assert said(replace(zero, scaled_object="web")).endswith("KEDA decides when pods start again.")
 
 
 def test_a_target_that_cannot_be_read() -> None:

@@ -94,7 +94,7 @@ def seen(replicas: int, *answers: Answer, **how: object) -> State:
         ),
         (
             state(2, None),
-            "Stays at 2 pods: it has no reading (the metrics API has no such metric).",
+            "Stays at 2 pods: it has no reading (the metrics API gives no value).",
         ),
         (
             state(2, cpu(10), None, metrics=(CPU, QUEUE)),

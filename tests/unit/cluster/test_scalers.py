@@ -121,6 +121,11 @@ def vertical(spec: Any = None, recommendations: Any = None) -> Vpa:
     return found
 
 
+def test_the_least_replicas_of_a_vpa() -> None:
+    assert vertical().min_replicas is None
+    assert vertical({"updatePolicy": {"minReplicas": 1}}).min_replicas == 1
+
+
 def test_recommendations() -> None:
     given = {
         "containerName": "app",

@@ -162,7 +162,7 @@ def test_paused_at_a_number() -> None:
     )
     assert titles(view) == ["KEDA is paused"]
     assert view.scale.mode is ScaleMode.READ_ONLY
-    assert "undoes a number" in view.scale.why
+    assert "paused-replicas sets it" in view.scale.why
     assert "No autoscaler" not in release_row(app, sources(), NOW).hpa
 
 
@@ -222,7 +222,7 @@ def test_a_trigger_that_fails() -> None:
     (found,) = view.scalers[0].notices
     assert found.title == "KEDA cannot read a trigger"
     assert "Kafka, topic orders" in found.body
-    assert "It uses its fallback of 4 pods" in found.body
+    assert "It uses its fallback for that trigger: 4 pods." in found.body
     assert view.scalers[0].triggers == ("Kafka, topic orders: cannot be read",)
     assert view.headline.text == AUTOSCALER_PROBLEM
 
@@ -355,6 +355,34 @@ def test_recommendations_beside_the_requests() -> None:
 def test_update_modes_in_words(mode: str, words: str) -> None:
     (view,) = vertical_views(state(vpas=(vpa(update_mode=mode),)))
     assert words in view.sentence
+
+
+@pytest.mark.parametrize(
+    ("mode", "desired", "least", "words"),
+    [
+        ("Recreate", 1, None, "of fewer than 2 pods its updater by default leaves all as they are"),
+        ("InPlaceOrRecreate", 1, None, "there is one."),
+        (
+            "",
+            2,
+            3,
+            "of fewer than 3 pods its updater leaves all as they are (minReplicas); there are 2.",
+        ),
+        ("Recreate", 2, None, "what it recommends."),
+        ("Auto", 1, 1, "what it recommends."),
+        ("Off", 1, None, "keep their requests."),
+        ("Initial", 1, None, "keep their requests."),
+    ],
+)
+def test_the_updater_leaves_a_few_pods_alone(
+    mode: str, desired: int, least: int | None, words: str
+) -> None:
+    """As the updater of 1.8 does: "Too few replicas"."""
+    app = state(
+        workloads=(deployment(desired, desired),),
+        vpas=(vpa(update_mode=mode, min_replicas=least),),
+    )
+    assert words in vertical_views(app)[0].sentence
 
 
 @pytest.mark.parametrize(

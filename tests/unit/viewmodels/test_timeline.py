@@ -43,6 +43,10 @@ def test_what_is_not_known_of_a_decision_is_said() -> None:
     one = line(EntryKind.SCALING, new=4, detail="New size: 4; reason: cpu above target")
     assert one.title == "Scaled to 4"
     assert one.text == "Cpu above target. The number before is not known."
+    selector = "&LabelSelector{MatchLabels:map[string]string{scaledobject.keda.sh/name: web,},}"
+    external = f"New size: 2; reason: external metric s0-kafka({selector}) above target"
+    one = line(EntryKind.SCALING, old=1, new=2, detail=external)
+    assert one.text == "External metric s0-kafka above target."
     assert "reading behind this decision is not known" in line(EntryKind.SCALING, new=4).text
 
 
