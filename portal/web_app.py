@@ -130,6 +130,7 @@ from portal.viewmodels.urls import ExternalAddresses
 from portal.web.authorization import Authorization
 from portal.web.compression import Compression
 from portal.web.content_security import REPORTS_PATH, Reports, policy, reports_endpoint
+from portal.web.fairness import Fairness
 from portal.web.icons import PATH as ICON_PATH
 from portal.web.icons import icon_endpoint
 from portal.web.link_pages import LinkPages, Shown
@@ -396,9 +397,16 @@ class WebApp:
                 collect().address(PORTAL, "shared.js"),
             )
         answers = Authorization(Compression(Revalidation(inner)), self._rights.ask)
+        fair = Fairness(answers, self._settings.limits())
+        self._metrics.by_label(
+            "requests_limited",
+            "Requests and connections that waited or were refused by the limits of one person",
+            "outcome",
+            fair.counts,
+        )
         return Methods(
             RequestMiddleware(
-                StaticServer(answers, PREFIX, collect().files),
+                StaticServer(fair, PREFIX, collect().files),
                 self._authenticator,
                 _content_security_policy(dash),
                 self._metrics,

@@ -56,6 +56,28 @@ class Limit(Struct, frozen=True):
         )
 
 
+class Pace(Struct, frozen=True):
+    """The most of something that one person may have over time: a token bucket.
+
+    ``most`` a second, and at once as many as in ``burst`` seconds, after a pause of that length;
+    ``most`` 0: no limit. What is kept of a person is one time, in seconds: when all of the burst is
+    there again. It is in the past for who has had nothing.
+    """
+
+    most: float
+    burst: float
+
+    def wait(self, whole_again: float, now: float) -> float:
+        """Return the seconds until there may be one more; 0 if there may be now."""
+        if not self.most:
+            return 0.0
+        return max(0.0, self.after_one(whole_again, now) - now - self.burst)
+
+    def after_one(self, whole_again: float, now: float) -> float:
+        """Return the time at which all of the burst is there again after one more."""
+        return max(whole_again, now) + 1 / self.most if self.most else now
+
+
 class Limits(Struct, frozen=True):
     """The limits of one person, by what they count."""
 
@@ -74,6 +96,14 @@ class Limits(Struct, frozen=True):
     """Downloads of logs."""
     shells: Limit = Limit("shells", 5, "shells open", "Close one that is not used.")
     """Shells in pods."""
+    requests: Pace = Pace(30, burst=4)
+    """Requests that are answered: some ten for a page."""
+
+    @property
+    def connections(self) -> Pace:
+        """New WebSockets: within half a minute twice as many as may be open at once."""
+        open_at_once = (self.tabs.most, self.logs.most, self.shells.most)
+        return Pace(2 * sum(open_at_once) / 30 if all(open_at_once) else 0, burst=30)
 
     def with_most(self, **most: int) -> Limits:
         """Return the limits with other numbers, by their names."""

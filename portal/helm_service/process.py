@@ -4,6 +4,9 @@ asyncio is not used: uvloop starts programs by a fork, for which the kernel copi
 of the whole portal, 10 ms and more in which the loop is blocked. ``subprocess`` uses ``vfork``,
 which does not copy them, and a thread then communicates with the program. The limit for blocking
 the loop is 20 ms (``benchmarks/RESULTS.md``).
+
+Programs have a lower priority than the portal: people wait for pages, while a change takes seconds
+anyway.
 """
 
 from __future__ import annotations
@@ -15,6 +18,10 @@ import subprocess
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
+
+NICENESS = 10
+"""The niceness of programs: beside a busy portal they get a tenth of a processor."""
 
 Output = tuple[bytes, bytes]
 """Standard output and standard error."""
@@ -36,17 +43,18 @@ class Process:
     ) -> Process:
         """Start a program with ``stdin`` as its standard input. Raises ``OSError``."""
         pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
-        return cls(
-            subprocess.Popen(
-                argv,
-                stdin=nothing if stdin is None else pipe,
-                stdout=pipe,
-                stderr=pipe,
-                env=environment,
-                start_new_session=True,
-            ),
-            stdin,
+        process = subprocess.Popen(
+            argv,
+            stdin=nothing if stdin is None else pipe,
+            stdout=pipe,
+            stderr=pipe,
+            env=environment,
+            # Its own group, and the portal's session: Linux may share out processors by session,
+            # and would then compare priorities within one alone.
+            process_group=0,
         )
+        _give_way(process.pid)
+        return cls(process, stdin)
 
     @property
     def status(self) -> int:
@@ -82,3 +90,17 @@ class Process:
         output = self._process.communicate(stdin)
         with suppress(RuntimeError):  # the loop has ended
             self._loop.call_soon_threadsafe(self._over.set_result, output)
+
+
+def _give_way(pid: int, proc: Path = Path("/proc")) -> None:
+    """Lower the priority of a program; where that cannot be done, it keeps the portal's.
+
+    Linux has a priority for each thread, and a new one has that of the thread that starts it. There
+    are few by now, at the start of the program.
+    """
+    with suppress(OSError):
+        threads = [int(each.name) for each in (proc / str(pid) / "task").glob("*")]
+        for thread in threads or [pid]:
+            with suppress(ProcessLookupError):
+                own = os.getpriority(os.PRIO_PROCESS, thread)
+                os.setpriority(os.PRIO_PROCESS, thread, max(own, NICENESS))

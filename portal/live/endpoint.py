@@ -23,7 +23,7 @@ from typing import cast
 
 from msgspec import Struct
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from portal.domain.identity import Identity
@@ -131,7 +131,8 @@ def frame_endpoint(
         if not valid(topic):
             return Response(status_code=400)
         if refusal := hub.refusal(identity):
-            return PlainTextResponse(str(refusal), 503, headers={"Retry-After": "10"})
+            told = {"error": refusal.message, "advice": refusal.advice}
+            return JSONResponse(told, 503, headers={"Retry-After": "10"})
         text = None
         with suppress(TimeoutError):
             async with asyncio.timeout(patience):

@@ -94,6 +94,15 @@ class ActionSettings(Part):
     limits_shells: Annotated[
         int, Field(ge=0, description="Shells of one person that are open at once, in each pod.")
     ] = LIMITS.shells.most
+    limits_requests: Annotated[
+        int,
+        Field(
+            ge=0,
+            description="Requests of one person that each pod answers in a second, over time; "
+            "four times as many at once. Further ones wait for that person's earlier ones, and are "
+            "refused (429) when 200 wait.",
+        ),
+    ] = int(LIMITS.requests.most)
     share_links: Annotated[
         bool,
         Field(
@@ -112,4 +121,5 @@ class ActionSettings(Part):
             logs=self.limits_logs,
             downloads=self.limits_downloads,
             shells=self.limits_shells,
+            requests=self.limits_requests,
         )

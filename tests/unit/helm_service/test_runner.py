@@ -19,7 +19,7 @@ from portal.domain.identity import Identity
 from portal.domain.impersonation import Impersonation
 from portal.domain.request import enter_operation
 from portal.domain.secrets import HIDDEN
-from portal.helm_service.process import Process
+from portal.helm_service.process import NICENESS, Process
 from portal.helm_service.redaction import redact, secrets_in
 from portal.helm_service.runner import CommandFailed, Runner, RunningProgram, helm_environment
 from tests.unit.helm_service.stub import Stub, gone, make
@@ -129,6 +129,19 @@ async def test_the_whole_group_is_killed_when_it_does_not_listen(stub: Stub) -> 
     assert stub.seen["group"] == stub.seen["pid"]
     await gone(stub.seen["pid"])
     await gone(stub.seen["child"])
+
+
+async def test_helm_gives_way_to_the_portal(stub: Stub) -> None:
+    stub.tell(hang=True)
+    process = Process.start([str(stub.path)], {}, b"")
+    await stub.started()
+    pid, own = stub.seen["pid"], os.getpriority(os.PRIO_PROCESS, 0)
+
+    assert os.getpriority(os.PRIO_PROCESS, pid) == max(own, NICENESS)
+    assert os.getsid(pid) == os.getsid(0)  # else Linux may compare it with no other program
+
+    await process.end(10.0)
+    await gone(pid)
 
 
 async def test_what_has_left_the_group_is_not_waited_for(stub: Stub) -> None:

@@ -173,5 +173,42 @@ def test_a_portal_that_takes_no_more_says_why_and_is_asked_again() -> None:
     assert play(place + steps, "[shown, gone, waits]") == [
         ["This page is not live. You have 50 tabs.", False, "too many", "You have 50 tabs."],
         True,
-        [1000, 2000, 4000],
+        [8000, 16000, 32000],
+    ]
+
+
+FRAMES = """
+const place = { dataset: {} }; const by = document.getElementById;
+document.getElementById = (id) => id === 'live-refused' ? place : by(id);
+let answer;
+globalThis.fetch = (path) => { read.push(path); return Promise.resolve(answer); };
+const answers = (status, body) => {
+  answer = { ok: status === 200, status, json: async () => JSON.parse(body) };
+};
+const readOnce = async () => {
+  pass(70000);
+  for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+  return [place.textContent ?? "", applied.length];
+};
+"""
+
+
+def test_a_connection_that_is_refused_without_a_word_is_explained_by_the_next_frame() -> None:
+    steps = """(async () => {
+      last().drop();
+      answers(503, "<html>no server</html>");
+      const proxy = await readOnce();
+      answers(429, '{"error": "200 requests are waiting.", "advice": "Wait."}');
+      const refused = await readOnce();
+      const count = read.length;
+      pass(30000);
+      const patient = read.length === count;
+      answers(200, JSON.stringify({ view: topic, patches: { id: {} } }));
+      return [proxy, refused, patient, await readOnce()];
+    })()"""
+    assert run("web/live.js", BEFORE + FRAMES, steps) == [
+        ["", 0],
+        ["This page is not live. 200 requests are waiting. Wait.", 0],
+        True,
+        ["", 1],
     ]

@@ -6,6 +6,7 @@
   const SLOW_AFTER = 4000; // without a connection: frames are asked for one by one
   const SLOW_EVERY = 10000;
   const LONGEST_WAIT = 15000;
+  const LONGEST_REFUSED = 60000; // once the portal has said that it takes no more
   const SPEAKS_WITHIN = 10000; // without a frame by then, reconnect
   const RESTS_AFTER = 60000; // a tab hidden for longer watches nothing
   const INFLATE = "deflate-raw";
@@ -109,8 +110,9 @@
 
   // When the portal restarts all tabs lose it at once, so they reconnect at random times.
   function pause() {
-    if (attempts++ === 0) return 1000 * Math.random();
-    return Math.min(LONGEST_WAIT, 500 * 2 ** attempts) * (0.5 + Math.random() / 2);
+    if (attempts++ === 0 && !refused) return 1000 * Math.random();
+    const [first, longest] = refused ? [4000, LONGEST_REFUSED] : [500, LONGEST_WAIT];
+    return Math.min(longest, first * 2 ** attempts) * (0.5 + Math.random() / 2);
   }
 
   function lost(mine) {
@@ -174,8 +176,10 @@
     asked = Date.now();
     try {
       const answer = await fetch(`/live/frame?view=${encodeURIComponent(topic)}`);
-      if (!answer.ok) return;
       const frame = await answer.json();
+      const full = [429, 503].includes(answer.status) && frame.error;
+      refuse(full ? `${frame.error} ${frame.advice ?? ""}` : "");
+      if (!answer.ok) return show();
       if (live) return; // the connection has newer data
       heard = Date.now();
       apply(frame);
@@ -188,7 +192,8 @@
     if (live ? since(heard) > SILENT_AFTER : socket && since(began) > SPEAKS_WITHIN) abandon();
     resting = hiddenAt !== null && since(hiddenAt) > RESTS_AFTER;
     say();
-    if (lostAt !== null && since(lostAt) > SLOW_AFTER && since(asked) >= SLOW_EVERY) read();
+    const every = refused ? LONGEST_REFUSED : SLOW_EVERY;
+    if (lostAt !== null && since(lostAt) > SLOW_AFTER && since(asked) >= every) read();
     show();
   }
 

@@ -204,7 +204,7 @@
   window.fetch = async (...given) => {
     const answer = await ask(...given);
     if (String(given[0]?.url ?? given[0]).includes("_dash-update-component")) {
-      const refused = [400, 413, 415].includes(answer.status);
+      const refused = [400, 413, 415, 429].includes(answer.status);
       const said = refused ? await answer.clone().json().catch(() => null) : null;
       sayRefused(said?.error ? `${said.error} ${said.advice ?? ""}` : "");
     }
