@@ -240,7 +240,7 @@ async def _poll(api: Api, watchers: Sequence[foreseen.Watcher]) -> Poll:
 
 
 async def _load(api: Api, ends: float) -> None:
-    """Send requests to the pods, as many as the phase asks for."""
+    """Send the phase's requests to the pods that are ready, as a Service does."""
     begun = time.time()
     pods = f"/api/v1/namespaces/{NAMESPACE}/pods"
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
@@ -250,7 +250,7 @@ async def _load(api: Api, ends: float) -> None:
                 async with session.get(f"http://{address}:8050/work?ms=10") as answer:
                     await answer.read()
             except (TimeoutError, aiohttp.ClientError):
-                pass  # a pod that is not ready, or is gone
+                pass  # a pod that is gone, or too busy
 
         running: set[asyncio.Task[None]] = set()
         while time.time() < ends:
@@ -259,7 +259,8 @@ async def _load(api: Api, ends: float) -> None:
             found = (await api.call("GET", pods))["items"]
             addresses: dict[str, list[str]] = {}
             for each in found:
-                if address := each["status"].get("podIP"):
+                address = each["status"].get("podIP")
+                if address and _serves(each):
                     addresses.setdefault(each["metadata"]["labels"]["app"], []).append(address)
             for turn in range(rate):
                 for own in addresses.values():
@@ -269,6 +270,13 @@ async def _load(api: Api, ends: float) -> None:
                 await asyncio.sleep(1 / rate)
             if not rate:
                 await asyncio.sleep(1)
+
+
+def _serves(pod: Json) -> bool:
+    """Return True if a Service would send requests to a pod."""
+    conditions = pod["status"].get("conditions", ())
+    ready = any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+    return ready and "deletionTimestamp" not in pod["metadata"]
 
 
 def replayed(name: str, polls: Sequence[Poll], outcome: Outcome) -> str:

@@ -8,15 +8,22 @@ depends on the number of pods.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from itertools import permutations
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from benchmarks.autoscaling import objects
 from benchmarks.table import Row, percentile
-from portal.autoscaling.simulation import Load, PodModel, Point, simulate
+from portal.autoscaling.readings import PodUsage
+from portal.autoscaling.ready_use import PodUse, ready_use
+from portal.autoscaling.simulation import PodModel, Point, simulate
 from portal.autoscaling.spec import FLAGS
-from portal.autoscaling.state import NEVER
+from portal.autoscaling.state import NEVER, Pod
+from portal.state.history import Sample
+from portal.viewmodels.recorded_load import recorded_load
 
 if TYPE_CHECKING:
     from benchmarks.autoscaling.live import Poll
@@ -52,7 +59,7 @@ def error(recorded: str, settings: str, polls: Sequence[Poll]) -> float:
 
     It is a share of the pod-hours that the other one had.
     """
-    load = load_of(recorded, polls)
+    load = recorded_load(samples_of(recorded, polls)).loads
     spec = objects.spec(polls[-1].hpas[settings])
     known = [each for each in polls if each.at >= load[0].at]
     pods = PodModel(0.02, 64 * 2.0**20, start_up_of(recorded, polls))
@@ -71,24 +78,38 @@ def _real(name: str, curve: Sequence[Point], polls: Sequence[Poll]) -> int:
     return found
 
 
-def load_of(name: str, polls: Sequence[Poll]) -> list[Load]:
-    """Return what all pods of an app used, from the first reading on."""
-    found: list[Load] = []
+def samples_of(name: str, polls: Sequence[Poll]) -> list[Sample]:
+    """Return what the portal records of an app, from the first reading on."""
+    found: list[Sample] = []
     for poll in polls:
-        names = {each.name for each in poll.pods.get(name, ())}
-        used = [each.containers for each in poll.usages or () if each.pod in names]
+        pods = {each.name: each for each in poll.pods.get(name, ())}
+        used = [(pods[each.pod], each) for each in poll.usages or () if each.pod in pods]
         if not used:
             continue
-        load = Load(poll.at, _sum(used, "cpu") / 1000, _sum(used, "memory") / 1000)
+        sample = Sample(
+            datetime.fromtimestamp(poll.at, UTC),
+            (replicas := poll.current.get(name, 0)),
+            replicas,
+            sum(each.ready == "True" for each in pods.values()),
+            cpu=sum(_amount(each, "cpu") for _, each in used),
+            memory=sum(_amount(each, "memory") for _, each in used),
+            ready_cpu=ready_use(_use(pod, each) for pod, each in used),
+            measured=len(used),
+        )
         newest = found[-1] if found else None
-        same = newest and (newest.cpu, newest.memory) == (load.cpu, load.memory)
-        if not same or (newest and load.at - newest.at >= 60):
-            found.append(load)
+        age = (sample.at - newest.at).total_seconds() if newest else 0
+        if newest is None or age >= 60 or sample != replace(newest, at=sample.at):
+            found.append(sample)
     return found
 
 
-def _sum(used: Sequence[Mapping[str, Mapping[str, int]]], resource: str) -> int:
-    return sum(each.get(resource, 0) for pod in used for each in pod.values())
+def _amount(used: PodUsage, resource: str) -> float:
+    return sum(each.get(resource, 0) for each in used.containers.values()) / 1000
+
+
+def _use(pod: Pod, used: PodUsage) -> PodUse:
+    since = pod.ready_since if pod.ready == "True" else None
+    return PodUse(_amount(used, "cpu"), used.at, used.window, since, pod.deleting)
 
 
 def start_up_of(name: str, polls: Sequence[Poll]) -> float:

@@ -75,5 +75,5 @@ def _history() -> History:
     for minute in range(MINUTES):
         at = datetime.fromtimestamp(1_800_000_000 + 60 * minute, UTC)
         load = 2.4 + 1.0 * math.sin(minute / 20) + (0.6 if minute % 50 < 10 else 0.0)
-        found = found.added(Sample(at, 20, 20, 20, 2, 30, {"cpu": (60, 70)}, load, 3e9))
+        found = found.added(Sample(at, 20, 20, 20, 2, 30, {"cpu": (60, 70)}, load, 3e9, load, 20))
     return found

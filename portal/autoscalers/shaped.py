@@ -10,9 +10,9 @@ from typing import cast
 from msgspec import Struct
 from msgspec.structs import replace
 
+from portal.autoscalers.replay_notes import UNKNOWABLE
 from portal.autoscalers.variants import (
     LETTERS,
-    UNKNOWABLE,
     Curve,
     FigureRow,
     WhatIf,

@@ -11,6 +11,7 @@ from msgspec.structs import asdict, replace
 
 from portal.autoscalers.adapter import measured
 from portal.autoscalers.following import Followed
+from portal.autoscalers.replay_notes import replay_notes
 from portal.autoscalers.sentences import metric_within
 from portal.autoscalers.what_if import (
     Settings,
@@ -35,6 +36,7 @@ from portal.autoscaling.spec import FLAGS, Flags, MetricSource, Spec
 from portal.domain.objects import Hpa
 from portal.state.history import History
 from portal.viewmodels.cost import money
+from portal.viewmodels.recorded_load import RecordedLoad, recorded_load
 from portal.viewmodels.words import joined, number, percent, precise, span
 
 MOST = 4
@@ -157,19 +159,6 @@ class VariantsView(Struct, frozen=True):
     problem: str = ""
 
 
-UNKNOWABLE = (
-    "What a replay cannot know: load that would have come, gone or waited with another number of "
-    "pods, such as people who gave up or requests that were tried again. It is modelled as the "
-    "same load whatever the number of pods."
-)
-
-MEASURED = (
-    "In load tests on a real cluster, whose pods were small and took long to start, replays with a "
-    "CPU target had 7 to 41 % more pod-hours than there were: the work of starting pods is in the "
-    "record, and counts as load. With a memory target they had far more: memory hardly spreads "
-    "over more pods, as a replay has it."
-)
-
 NO_RECORD = "There is no record of the load yet: come back in a minute, or try another load, below."
 
 LETTERS = ("What if", "A", "B", "C")
@@ -201,7 +190,13 @@ def variants_view(given: WhatIf, texts: Sequence[str], prices: Prices = NO_PRICE
         ),
         columns=tuple(columns),
         rows=figure_rows(sums, costs(sums, pods, prices), prices.currency),
-        notes=_notes(given, was, as_is),
+        notes=replay_notes(
+            _record(given.samples).load,
+            was.figures,
+            as_is.figures,
+            given.start_up,
+            given.left_out,
+        ),
         changes=changes(base, settings[0]) if settings else (),
         chosen=settings[0] if settings else None,
     )
@@ -223,22 +218,36 @@ class _Replayed(Struct, frozen=True):
     figures: Figures
 
 
+class _Record(Struct, frozen=True):
+    load: RecordedLoad
+    points: tuple[Point, ...]
+
+
+@lru_cache(16)
+def _record(samples: History) -> _Record:
+    known = tuple(samples)
+    load = recorded_load(known)
+    return _Record(load, record_of(known, load))
+
+
 @lru_cache(16)
 def _was(samples: History, spec: Spec, base: Settings, flags: Flags) -> _Replayed:
-    curve, pods = recorded(record_of(samples)), pods_with(base, 0.0)
+    record = _record(samples)
+    curve, pods = recorded(record.points), pods_with(base, 0.0, record.load.start_cost)
     return _Replayed(curve, figures(curve, pods, limits_of(spec, pods, flags)))
 
 
 def _replay(given: WhatIf, settings: Settings) -> _Replayed:
     spec = spec_with(given.spec, given.base, settings)
-    return _replayed(given.samples, spec, pods_with(settings, given.start_up), given.flags)
+    pods = pods_with(settings, given.start_up, _record(given.samples).load.start_cost)
+    return _replayed(given.samples, spec, pods, given.flags)
 
 
 @lru_cache(64)
 def _replayed(samples: History, spec: Spec, pods: PodModel, flags: Flags) -> _Replayed:
-    record = record_of(samples)
-    load = [each.load for each in record]
-    curve = simulate(load, spec, pods, record[0].replicas if record else 1, flags)
+    record = _record(samples)
+    begin = record.points[0].replicas if record.points else 1
+    curve = simulate(record.load.loads, spec, pods, begin, flags)
     return _Replayed(curve, figures(curve, pods, limits_of(spec, pods, flags)))
 
 
@@ -316,6 +325,9 @@ def figure_rows(
         _row("Changes", "of the number of pods", [each.changes for each in sums], _whole),
         _row("Most pods", "at once", [each.most for each in sums], _whole),
     ]
+    if any(each.starting is not None for each in sums):
+        starts = [each.starting for each in sums]
+        rows.append(_row("CPU of starting pods", "core-seconds before ready", starts, precise))
     if money_for:
         digits = 2 if max(each or 0.0 for each in money_for) >= 1 else 4
         rows.append(
@@ -350,23 +362,6 @@ def _difference(value: float, was: float | None, show: Callable[[float], str]) -
     change = round(value - was, 6)
     text = show(abs(change))
     return "same" if text == show(0) else f"{'+' if change > 0 else '−'}{text}"
-
-
-def _notes(given: WhatIf, was: _Replayed, as_is: _Replayed) -> tuple[str, ...]:
-    error = abs(as_is.figures.pod_hours - was.figures.pod_hours)
-    share = error / was.figures.pod_hours if was.figures.pod_hours else 0.0
-    found = [
-        f"The last {span(was.figures.seconds)} are replayed, a decision every 15 s.",
-        "The load of all pods together is taken as recorded and shared by the pods that would "
-        "have been ready; a new pod is ready after "
-        f"{span(given.start_up)}, as the app's pods were.",
-        UNKNOWABLE,
-        MEASURED,
-        f"With the present settings the replay is off by {percent(100 * share)} in pod-hours.",
-    ]
-    if given.left_out:
-        found.append(f"Only CPU and memory are replayed, without {joined(given.left_out)}.")
-    return tuple(found)
 
 
 def form_parameters(base: Settings, settings: Settings) -> dict[str, str]:

@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from portal.autoscaling.replay import syncs
-from portal.autoscaling.simulation import RESOURCES, Load, PodModel, Point
+from portal.autoscaling.simulation import RESOURCES, PodModel, Point
 from portal.autoscaling.spec import (
     BEHAVIOR,
     FLAGS,
@@ -25,6 +25,7 @@ from portal.autoscaling.spec import (
 )
 from portal.autoscaling.stabilization import window_down
 from portal.state.history import Sample
+from portal.viewmodels.recorded_load import RecordedLoad
 
 
 class Settings(Struct, frozen=True):
@@ -46,12 +47,11 @@ class Settings(Struct, frozen=True):
     down_pods: int = 0
 
 
-def record_of(samples: Iterable[Sample]) -> tuple[Point, ...]:
+def record_of(samples: Sequence[Sample], load: RecordedLoad) -> tuple[Point, ...]:
     """Return what was recorded, oldest first, with the replicas that were desired."""
     return tuple(
-        Point(at, Load(at, each.cpu, each.memory), each.desired, each.ready)
-        for each in samples
-        for at in (each.at.timestamp(),)
+        Point(one.at, one, each.desired, each.ready)
+        for each, one in zip(samples, load.loads, strict=True)
     )
 
 
@@ -93,9 +93,13 @@ def _a_minute(rules: ScalingRules) -> int:
             return 0
 
 
-def pods_with(settings: Settings, start_up: float) -> PodModel:
-    """Return the pods of a replay, which are ready after ``start_up`` seconds."""
-    return PodModel(settings.cpu_request / 1000, settings.memory_request * 2.0**20, start_up)
+def pods_with(settings: Settings, start_up: float, start_cost: float | None = None) -> PodModel:
+    """Return the pods of a replay, which are ready after ``start_up`` seconds.
+
+    ``start_cost`` are the core-seconds that it takes to start one, None if that is not known.
+    """
+    cores, size = settings.cpu_request / 1000, settings.memory_request * 2.0**20
+    return PodModel(cores, size, start_up, start_cost=start_cost)
 
 
 def spec_with(spec: Spec, base: Settings, changed: Settings) -> Spec:

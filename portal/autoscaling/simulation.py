@@ -1,7 +1,8 @@
 """Simulation: what an autoscaler does with a load, recorded or made up. Pure.
 
 The load of all pods together is taken as it is given, whatever the number of pods, and is shared by
-those that are ready. So load that was never served is in no record.
+those that are ready. So load that was never served is in no record. What each pod uses by itself
+(``Load.base``), and the work of its start (``PodModel.start_cost``), do not divide among pods.
 """
 
 from __future__ import annotations
@@ -38,35 +39,43 @@ RESOURCES = ("cpu", "memory")
 class Load(Struct, frozen=True):
     """The use of all pods together from the time ``at`` on; None where it is not known.
 
-    ``at`` is in seconds, ``cpu`` in cores and ``memory`` in bytes.
+    ``at`` is in seconds, ``cpu`` in cores and ``memory`` in bytes: what ready pods share, however
+    many there are. ``base`` is the memory in bytes that each pod has besides.
     """
 
     at: float
     cpu: float | None
     memory: float | None = None
+    base: float = 0.0
 
     @property
     def cores(self) -> float:
         """The cores, 0 where they are not known."""
         return self.cpu or 0.0
 
-    def of(self, resource: str) -> float | None:
-        """Return the use of "cpu" or "memory"; None where it is not known."""
-        return self.cpu if resource == "cpu" else self.memory
+    def of_pod(self, resource: str, ready: int) -> float | None:
+        """Return the "cpu" or "memory" of each of so many ready pods; None if it is not known."""
+        shared = self.cpu if resource == "cpu" else self.memory
+        return None if shared is None else self.base_of(resource) + shared / max(1, ready)
+
+    def base_of(self, resource: str) -> float:
+        """Return the "cpu" or "memory" that a pod uses by itself."""
+        return self.base if resource == "memory" else 0.0
 
 
 class PodModel(Struct, frozen=True):
     """The pods of a simulation, which are all alike.
 
     ``cpu`` and ``memory`` are the requests of one, in cores and bytes, 0 for none. ``start_up`` are
-    the seconds until a new pod is ready, ``most`` the cores that one can use, None if that is not
-    known.
+    the seconds until a new pod is ready, ``most`` the cores that one can use, ``start_cost`` the
+    core-seconds that its start takes; None if that is not known.
     """
 
     cpu: float = 0.0
     memory: float = 0.0
     start_up: float = 30.0
     most: float | None = None
+    start_cost: float | None = None
 
     def request(self, resource: str) -> float:
         """Return the request of "cpu" or "memory"."""
@@ -86,9 +95,10 @@ class Figures(Struct, frozen=True):
     """The sums over a curve of ``seconds``.
 
     ``pod_hours`` and ``core_hours`` are replicas and requested cores × hours, ``changes`` how often
-    the replicas changed, ``most`` the most of them. ``over`` are the seconds, of the ``known`` ones
-    in which there was a load, in which a pod used more than its limit; ``highest`` is the most that
-    a pod used, in percent of its request, of the metric nearest its limit; None if it is unknown.
+    the replicas changed, ``most`` the most of them, ``started`` the pods that were added, and
+    ``starting`` the core-seconds that their starts take. ``over`` are the seconds, of the ``known``
+    ones in which there was a load, in which a pod used more than its limit; ``highest`` is the most
+    that a pod used, in percent of its request, of the metric nearest its limit; None if unknown.
     """
 
     seconds: float = 0.0
@@ -96,6 +106,8 @@ class Figures(Struct, frozen=True):
     core_hours: float = 0.0
     changes: int = 0
     most: int = 0
+    started: int = 0
+    starting: float | None = None
     known: float = 0.0
     over: float = 0.0
     highest: float | None = None
@@ -177,15 +189,21 @@ class _Pods:
 
 
 def _answer(metric: Metric, load: Load, pods: _Pods, at: float, most: float | None) -> Answer:
-    """Return the samples of a metric: the load is shared by the pods that are ready."""
-    used = load.of(metric.name)
+    """Return the samples of a metric: the load is shared by the pods that are ready.
+
+    Pods that start have the memory of every pod; their CPU does not count yet.
+    """
+    used = load.of_pod(metric.name, pods.ready)
     if used is None or not pods.ready:
         return None
-    share = used / pods.ready
     if most is not None and metric.name == "cpu":
-        share = min(share, most)
-    sample = Sample(round(share * 1000), at, FLAGS.sync_period)
-    return dict.fromkeys(pods.names, sample)
+        used = min(used, most)
+    found = dict.fromkeys(pods.names, Sample(round(used * 1000), at, FLAGS.sync_period))
+    base = load.base_of(metric.name)
+    if base and pods.ready < len(pods.all):
+        starting = Sample(round(base * 1000), at, FLAGS.sync_period)
+        return {each.name: found.get(each.name, starting) for each in pods.all}
+    return found
 
 
 def limits_of(spec: Spec, pods: PodModel, flags: Flags = FLAGS) -> dict[str, float]:
@@ -214,9 +232,9 @@ def figures(curve: Sequence[Point], pods: PodModel, limits: Mapping[str, float])
     highest: float | None = None
     for point in curve:
         used = {
-            name: load / max(1, point.ready)
+            name: use
             for name in limits
-            if (load := point.load.of(name)) is not None
+            if (use := point.load.of_pod(name, point.ready)) is not None
         }
         if not used:
             continue
@@ -226,12 +244,16 @@ def figures(curve: Sequence[Point], pods: PodModel, limits: Mapping[str, float])
         if request := pods.request(nearest):
             highest = max(highest or 0.0, 100 * used[nearest] / request)
     hours = sum(each.replicas for each in curve) * period / 3600
+    changes = [after.replicas - before.replicas for before, after in pairwise(curve)]
+    started = sum(each for each in changes if each > 0)
     return Figures(
         len(curve) * period,
         hours,
         hours * pods.cpu,
-        sum(before.replicas != after.replicas for before, after in pairwise(curve)),
+        sum(map(bool, changes)),
         max((each.replicas for each in curve), default=0),
+        started,
+        None if pods.start_cost is None else started * pods.start_cost,
         known * period,
         over * period,
         highest,

@@ -24,8 +24,8 @@ def packed(names: tuple[str, ...], width: int, rows: bytes) -> bytes:
     return zlib.compress(msgspec.msgpack.encode((names, width, by_byte)), LEVEL)
 
 
-def unpacked(block: bytes) -> tuple[tuple[str, ...], bytes]:
-    """Return the names and the rows of a block.
+def unpacked(block: bytes) -> tuple[tuple[str, ...], int, bytes]:
+    """Return the names of a block, the bytes of a row, and the rows.
 
     Raises:
         ValueError: it is none, or of a later version of the portal.
@@ -34,7 +34,7 @@ def unpacked(block: bytes) -> tuple[tuple[str, ...], bytes]:
     if width < 1 or len(by_byte) % width:
         raise ValueError("a block with part of a row")
     count = len(by_byte) // width
-    return names, b"".join(by_byte[at::count] for at in range(count))
+    return names, width, b"".join(by_byte[at::count] for at in range(count))
 
 
 def inflated(block: bytes) -> bytes:

@@ -142,7 +142,7 @@ def pack(summaries: Sequence[Summary]) -> bytes:
 
 def unpack(block: bytes) -> list[Summary]:
     """Return the summaries of a block; raises ``ValueError`` if it is none."""
-    names, rows = unpacked(block)
+    names, _, rows = unpacked(block)
     if len(names) > MAX_METRICS or len(rows) % _ROWS[len(names)].size:
         raise ValueError("not a block of summaries")
     return list(_summaries(names, rows))

@@ -109,7 +109,7 @@ def save(connection: Connection, holder: str, batch: Sequence[Due], since: int, 
         for start in _due(each.history, since, now):
             part = each.history.between(start, start + QUARTER)
             if part:
-                block = packed(part.metrics, len(part.rows) // len(part), part.rows)
+                block = packed(part.metrics, part.width, part.rows)
                 blocks.append({"start": start, "app": ids[each.key], "body": block})
     _put(connection, SAMPLES, blocks)
     _save_summaries(connection, batch, ids, since, now)
@@ -261,8 +261,8 @@ def read_days(connection: Connection, key: Key, now: int, days: int) -> list[Sum
 
 
 def _of_block(block: bytes) -> History:
-    metrics, rows = unpacked(block)
-    return History.of_rows(metrics, rows, 0)
+    metrics, width, rows = unpacked(block)
+    return History.of_rows(metrics, rows, 0, width)
 
 
 def _history(blocks: Iterable[bytes], now: int) -> History:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import TypeVar
 
 from msgspec.structs import replace
 
+from portal.autoscaling.ready_use import PodUse, ready_use
+from portal.autoscaling.spec import FLAGS
 from portal.domain.keys import Key
 from portal.domain.objects import (
     VOLUME_CLAIM,
@@ -32,10 +34,13 @@ from portal.domain.scalers import ScaledJob, ScaledObject, Vpa, titled
 from portal.state.history import A_POD, IN_ALL, History, PodHistory, Sample
 from portal.state.index import Objects
 from portal.state.model import AppState, LoadTest
-from portal.state.workloads import autoscaler_of
+from portal.state.workloads import autoscaler_of, endless
 
 MAX_EVENTS = 60
 """Maximum number of events of an app; the newest are kept."""
+
+INITIAL_READINESS = timedelta(seconds=FLAGS.initial_readiness_delay)
+"""The time after a pod's start in which it is taken to be still starting if it is not ready."""
 
 Scaler = TypeVar("Scaler", Hpa, ScaledObject, Vpa)
 
@@ -286,4 +291,34 @@ def sample(state: AppState, usage: Mapping[Key, PodUsage], at: datetime) -> Samp
         metrics=metrics or NO_METRICS,
         cpu=sum(each.cpu for each in used) if used else None,
         memory=sum(each.memory for each in used) if used else None,
+        ready_cpu=ready_use(_uses(state.pods, usage)) if used else None,
+        measured=len(used) if used else None,
     )
+
+
+def _uses(pods: Iterable[Pod], usage: Mapping[Key, PodUsage]) -> Iterator[PodUse]:
+    for pod in pods:
+        used = usage.get(pod.key)
+        if used is not None and endless(pod):
+            since = served_since(pod)
+            yield PodUse(
+                used.cpu,
+                used.at.timestamp(),
+                used.window,
+                None if since is None else since.timestamp(),
+                pod.deleting,
+            )
+
+
+def served_since(pod: Pod) -> datetime | None:
+    """Return the time since which what a pod uses is load; None while it starts.
+
+    One that was ready, and is not any more, counts all the same, as with an autoscaler: too much
+    load is a usual reason.
+    """
+    ready = next((each for each in pod.conditions if each.type == "Ready"), None)
+    since = ready.changed_at if ready else pod.ready_at
+    if pod.ready:
+        return since or pod.created_at
+    started = pod.started_at or pod.created_at
+    return started if since is not None and since > started + INITIAL_READINESS else None

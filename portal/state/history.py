@@ -12,10 +12,10 @@ the *thinned* part: the last sample of each minute, and those with the fewest re
 desired replicas if they differ, so that no dip and no peak is lost. All but the open part
 therefore stays the same for five minutes, which makes it cheap to send.
 
-Memory, with a poll every 10 s and an autoscaler with two metrics: at most 465 samples of 38 bytes,
-20 KB an app with its blocks; an app whose replicas change several times a minute without pause
-takes 55 KB (``MAX_SAMPLES``). A pod has one reading a minute of 12 bytes: 5 KB. A thousand apps and
-three thousand pods take 34 MB with six hours each; they begin with a few hundred bytes.
+Memory, with a poll every 10 s and an autoscaler with two metrics: at most 465 samples of 44 bytes,
+23 KB an app with its blocks; an app whose replicas change several times a minute without pause
+takes 64 KB (``MAX_SAMPLES``). A pod has one reading a minute of 12 bytes: 5 KB. A thousand apps and
+three thousand pods take 36 MB with six hours each; they begin with a few hundred bytes.
 """
 
 from __future__ import annotations
@@ -62,22 +62,28 @@ MAX_SAMPLES = (
 )
 """Cap on one app's samples, however often its counts change."""
 
-_ROWS = tuple(Layout(f"<I5H{2 * metrics}f2f") for metrics in range(MAX_METRICS + 1))
+_ROWS = tuple(Layout(f"<I5H{2 * metrics}f3fH") for metrics in range(MAX_METRICS + 1))
 """Unix seconds; desired, current, ready, min, max; (current, target) of each metric, in
-percent; cores and bytes. By the number of metrics."""
-_USAGE = Layout("<2f")
-_UNKNOWN = Layout("<2f").pack(math.nan, math.nan)
+percent; cores and bytes; cores of ready pods, pods measured. By the number of metrics."""
+_COUNTS = Layout("<I5H")
+_METRIC = Layout("<2f")
+_UNKNOWN = _METRIC.pack(math.nan, math.nan)
+_USAGE = Layout("<3fH")
 _READING = slice(Layout("<I").size, -_USAGE.size)
 """The part of a row with replicas and metrics, without time and usage."""
 _LARGEST = 1e38
 _MOST = 0xFFFE
 _NONE = 0xFFFF
+_ADDED = Layout("<fH").pack(math.nan, _NONE)
+"""The end of a row that rows of earlier versions lack: cores of ready pods, pods measured."""
 
 
 class Sample(Struct, frozen=True):
     """One point of an app's history. ``metrics`` maps a metric to (current, target).
 
     Both are percent, or in the metric's own unit where its name ends with ``A_POD`` or ``IN_ALL``.
+    ``cpu`` and ``memory`` are the sums over all pods that were ``measured``, in cores and bytes;
+    ``ready_cpu`` is the part of the cores that the load took, without the work of starting.
     """
 
     at: datetime
@@ -91,6 +97,8 @@ class Sample(Struct, frozen=True):
     )
     cpu: float | None = None
     memory: float | None = None
+    ready_cpu: float | None = None
+    measured: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +154,7 @@ class History(Sequence[Sample]):
         return History(columns, other.thinned, other.fine + other.open + mine.fine, mine.open)
 
     def _before(self, until: int) -> History:
-        parts = (
-            split(each, self._width, until)[0] for each in (self.thinned, self.fine, self.open)
-        )
+        parts = (split(each, self.width, until)[0] for each in (self.thinned, self.fine, self.open))
         return History(self.metrics, *parts)
 
     def _settled_at(self, now: int, row: bytes) -> History:
@@ -177,14 +183,13 @@ class History(Sequence[Sample]):
         """Return the same samples with these metrics as columns; unknown where they had none."""
         if columns == self.metrics:
             return self
-        width, cell = self._width, _USAGE.size
-        begin = _ROWS[0].size - cell
+        width, begin, cell, usage = self.width, _COUNTS.size, _METRIC.size, _USAGE.size
         places = {name: begin + cell * place for place, name in enumerate(self.metrics)}
         found = [places.get(name) for name in columns]
 
         def moved(row: bytes) -> bytes:
             cells = (_UNKNOWN if at is None else row[at : at + cell] for at in found)
-            return b"".join((row[:begin], *cells, row[-cell:]))
+            return b"".join((row[:begin], *cells, row[-usage:]))
 
         def arranged(blocks: Blocks) -> Blocks:
             rows = joined(blocks)
@@ -194,7 +199,8 @@ class History(Sequence[Sample]):
         return History(columns, arranged(self.thinned), arranged(self.fine), arranged(self.open))
 
     @property
-    def _width(self) -> int:
+    def width(self) -> int:
+        """The bytes of a row."""
         return _ROWS[len(self.metrics)].size
 
     def _packed(self, sample: Sample) -> bytes:
@@ -207,11 +213,13 @@ class History(Sequence[Sample]):
             _whole(sample.desired),
             _whole(sample.current),
             _whole(sample.ready),
-            _NONE if sample.min_replicas is None else _whole(sample.min_replicas),
-            _NONE if sample.max_replicas is None else _whole(sample.max_replicas),
+            _whole_or_none(sample.min_replicas),
+            _whole_or_none(sample.max_replicas),
             *percents,
             _amount(sample.cpu),
             _amount(sample.memory),
+            _amount(sample.ready_cpu),
+            _whole_or_none(sample.measured),
         )
 
     # Reading.
@@ -229,7 +237,7 @@ class History(Sequence[Sample]):
     def last_at(self) -> int:
         """Return the time of the newest sample in Unix seconds, 0 without one."""
         newest = self.open or self.fine or self.thinned
-        return last_time(newest[-1], self._width) if newest else 0
+        return last_time(newest[-1], self.width) if newest else 0
 
     @property
     def rows(self) -> bytes:
@@ -237,15 +245,26 @@ class History(Sequence[Sample]):
         return joined(self.thinned, self.fine, self.open)
 
     @classmethod
-    def of_rows(cls, metrics: tuple[str, ...], rows: bytes, now: int) -> History:
+    def of_rows(
+        cls, metrics: tuple[str, ...], rows: bytes, now: int, width: int | None = None
+    ) -> History:
         """Return the history of packed samples as it is at ``now``: thinned but the newest part.
+
+        ``width`` are the bytes of a row; None for rows as they are packed today.
 
         Raises:
             ValueError: they are not the rows of these metrics.
         """
-        if len(metrics) > MAX_METRICS or len(rows) % _ROWS[len(metrics)].size:
+        if len(metrics) > MAX_METRICS:
             raise ValueError("not the rows of a history")
-        width = _ROWS[len(metrics)].size
+        own = _ROWS[len(metrics)].size
+        given = own if width is None else width
+        if given == own - len(_ADDED):
+            parts = (rows[at : at + given] for at in range(0, len(rows), given))
+            rows = b"".join(part for each in parts for part in (each, _ADDED))
+        elif given != own or len(rows) % own:
+            raise ValueError("not the rows of a history")
+        width = own
         found = cls(metrics, fine=put((), rows, width))
         older, fine = split(found.fine, width, now // SETTLE_STEP * SETTLE_STEP - FINE_SPAN)
         # Only what was the newest when they were packed is not thinned yet.
@@ -254,11 +273,11 @@ class History(Sequence[Sample]):
 
     def between(self, since: int, until: int) -> History:
         """Return the samples from ``since`` to before ``until``, in Unix seconds."""
-        _, later = split((*self.thinned, *self.fine, *self.open), self._width, since)
+        _, later = split((*self.thinned, *self.fine, *self.open), self.width, since)
         return History(self.metrics, fine=later)._before(until)
 
     def __len__(self) -> int:
-        return size(self.thinned, self.fine, self.open) // self._width
+        return size(self.thinned, self.fine, self.open) // self.width
 
     def __iter__(self) -> Iterator[Sample]:
         return self._read(joined(self.thinned, self.fine, self.open))
@@ -289,8 +308,10 @@ class History(Sequence[Sample]):
                     )
                     if not math.isnan(target)
                 },
-                cpu=_known(row[-2]),
-                memory=_known(row[-1]),
+                cpu=_known(row[-4]),
+                memory=_known(row[-3]),
+                ready_cpu=_known(row[-2]),
+                measured=None if row[-1] == _NONE else row[-1],
             )
 
 
@@ -312,6 +333,10 @@ def _seconds(at: datetime) -> int:
 
 def _whole(count: int) -> int:
     return min(max(count, 0), _MOST)
+
+
+def _whole_or_none(count: int | None) -> int:
+    return _NONE if count is None else _whole(count)
 
 
 def _amount(number: float | None) -> float:

@@ -10,7 +10,6 @@ from itertools import pairwise
 from portal.autoscaling.lint import Amounts, Room, Setup
 from portal.autoscaling.recommend import Observed
 from portal.autoscaling.replay import INTERRUPTION
-from portal.autoscaling.simulation import Load
 from portal.autoscaling.spec import FLAGS, MetricSource
 from portal.autoscaling.stabilization import window_down
 from portal.domain.launch import LaunchSpec
@@ -21,6 +20,7 @@ from portal.state.model import AppState, WatchHealth
 from portal.state.timeline import EntryKind
 from portal.state.workloads import endless, target_pods
 from portal.viewmodels.freshness import METRICS, source_of
+from portal.viewmodels.recorded_load import recorded_load
 from portal.viewmodels.vertical import changed_requests
 
 LONGEST_START = 3600.0
@@ -183,9 +183,7 @@ def observed(state: AppState, hpa: Hpa | None) -> Observed:
     """Return the record of an app of one workload, as recommendations are made from it."""
     samples = tuple(state.history)
     load = tuple(
-        Load(each.at.timestamp(), each.cpu, each.memory)
-        for each in samples
-        if each.cpu is not None and each.cpu >= 0
+        each for each in recorded_load(samples).loads if each.cpu is not None and each.cpu >= 0
     )
     limited = 0.0
     for before, after in pairwise(samples):

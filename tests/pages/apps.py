@@ -139,7 +139,7 @@ def rising() -> History:
         used, read = (0.08, 40) if seconds > 120 else (0.28, 40 if seconds > 100 else 140)
         pods, metrics = 4 if seconds < 90 else 2, {"cpu": (float(read), 70.0)}
         used += seconds % 20 / 1000
-        sample = Sample(ago(seconds), pods, pods, 2, 1, 4, metrics, cpu=used, memory=3e8)
+        sample = Sample(ago(seconds), pods, pods, 2, 1, 4, metrics, used, 3e8, used, 2)
         history = history.added(sample)
     return history
 

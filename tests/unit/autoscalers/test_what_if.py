@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -37,6 +38,7 @@ from portal.autoscaling.spec import (
     TargetType,
 )
 from portal.state.history import History, Sample
+from portal.viewmodels.recorded_load import recorded_load
 
 CPU = Metric(MetricSource.RESOURCE, "cpu", TargetType.UTILIZATION, 50)
 SPEC = Spec(1, 10, (CPU,), ScalingBehavior())
@@ -102,7 +104,7 @@ def history(minutes: int = 120) -> History:
     for at in range(minutes):
         moment = datetime.fromtimestamp(1_700_000_000 + 60 * at, UTC)
         cores = 0.2 + 0.15 * math.sin(at / 10)
-        found = found.added(Sample(moment, 4, 4, 4, 1, 10, {"cpu": (50, 50)}, cores, 1e8))
+        found = found.added(Sample(moment, 4, 4, 4, 1, 10, {"cpu": (50, 50)}, cores, 1e8, cores, 4))
     return found
 
 
@@ -119,6 +121,37 @@ def test_replays_side_by_side() -> None:
     assert hours.cells[2][1].startswith("+"), "a lower target takes more pods"
     assert any("without queue" in each for each in view.notes)
     assert any("off by" in each for each in view.notes)
+
+
+def notes(cores: Callable[[int], float], **fields: object) -> str:
+    """Return what a replay of two hours assumes; ``fields`` are those of the samples."""
+    found = History()
+    for at in range(120):
+        moment = datetime.fromtimestamp(1_700_000_000 + 60 * at, UTC)
+        used = cores(at)
+        pods = 2 + (at // 10) % 2
+        sample = Sample(moment, pods, pods, pods, 1, 10, {}, used + 0.05, pods * 60e6 + used * 4e8)
+        found = found.added(replace(sample, **{"ready_cpu": used, "measured": pods, **fields}))
+    view = variants_view(WhatIf(found, SPEC, BASE, 15.0), [encoded(BASE)])
+    return " ".join(view.notes)
+
+
+def test_the_assumptions_are_told_with_their_confidence() -> None:
+    told = notes(lambda at: 0.1 + 0.1 * (at % 30) / 30)
+    assert "each pod has 57 MiB by itself, and the load brings 381 MiB for each core" in told
+    assert "confidence high" in told
+    assert "A new pod took about 60 core-seconds to start" in told
+    assert "cannot know" in told
+    assert "earlier version" not in told
+    assert "load hardly differed" in notes(lambda at: 0.05 * (2 + at // 10 % 2))
+    same = notes(lambda at: 0.1 + 0.1 * (at % 30) / 30, memory=120e6, measured=2)
+    assert "57 MiB, whatever the load (confidence high: it was the same in quiet" in same
+    assert "earlier version of the portal" in notes(lambda at: 0.1, measured=None)
+
+
+def test_starting_pods_have_a_figure_of_their_own() -> None:
+    view = variants_view(WhatIf(history(), SPEC, BASE, 15.0), [encoded(BASE)])
+    assert "CPU of starting pods" not in [each.title for each in view.rows], "none was started"
 
 
 def test_with_prices_each_column_has_its_cost() -> None:
@@ -153,9 +186,11 @@ def test_settings_become_fields_of_the_form() -> None:
 
 
 def test_the_record_is_that_of_the_history() -> None:
-    found = record_of(history(30))
+    samples = tuple(history(30))
+    found = record_of(samples, recorded_load(samples))
     assert found[0].at == 1_700_000_000
-    assert (found[0].replicas, found[0].ready, found[0].load.memory) == (4, 4, 1e8)
+    assert (found[0].replicas, found[0].ready, found[0].load.cpu) == (4, 4, pytest.approx(0.2))
+    assert found[0].load.of_pod("memory", 4) == found[0].load.of_pod("memory", 9) == 2.5e7
     syncs = recorded(found)
     assert len(syncs) == 29 * 4
     assert {each.replicas for each in syncs} == {4}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.autoscaling.live import Poll
-from benchmarks.autoscaling.replays import error, load_of, start_up_of
+from benchmarks.autoscaling.replays import error, samples_of, start_up_of
 from portal.autoscaling.readings import PodUsage
 from portal.autoscaling.state import Container, Pod
 
@@ -52,10 +52,11 @@ def test_an_error_is_a_share_of_what_was() -> None:
     assert error("plain", "quick", more) == pytest.approx(-0.25, abs=0.02)
 
 
-def test_the_load_is_that_of_all_pods() -> None:
-    load = load_of("quick", polls(0.02, {"plain": 1, "quick": 4}))
-    assert {each.cpu for each in load} == {0.02}
-    assert len(load) == 11, "of equal readings one a minute is kept"
+def test_what_is_recorded_is_what_the_portal_records() -> None:
+    found = samples_of("quick", polls(0.02, {"plain": 1, "quick": 4}))
+    assert {(each.cpu, each.measured, each.ready) for each in found} == {(0.02, 4, 4)}
+    assert {each.ready_cpu for each in found} == {0.02}
+    assert len(found) == 11, "of equal readings one a minute is kept"
 
 
 def test_the_start_of_pods_is_measured() -> None:

@@ -275,6 +275,8 @@ def _busy(seconds: int) -> Iterator[Sample]:
             {"cpu": (round(chance.gauss(60, 15)), 70), "memory": (chance.randint(40, 60), 80)},
             round(chance.gauss(0.3, 0.1), 3),
             chance.randint(70_000, 75_000) * 4096,
+            round(chance.gauss(0.28, 0.1), 3),
+            4,
         )
 
 
@@ -287,7 +289,7 @@ def test_the_size_is_as_documented() -> None:
         history.between(start, start + QUARTER)
         for start in range(end - 12 * QUARTER, end - 2 * QUARTER, QUARTER)
     ]
-    blocks = [len(packed(each.metrics, len(each.rows) // len(each), each.rows)) for each in parts]
+    blocks = [len(packed(each.metrics, each.width, each.rows)) for each in parts]
     of_samples = sum(blocks) / len(blocks) * (SAMPLES_FOR // QUARTER)
     of_summaries = len(pack(summarized(samples, QUARTER))) * 30
     assert 70_000 < of_samples + of_summaries < 90_000

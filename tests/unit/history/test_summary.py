@@ -99,8 +99,8 @@ def test_a_block_of_samples_comes_back_as_it_was() -> None:
     history = History()
     for at in range(0, 300, 10):
         history = history.added(sample(at, metrics={"cpu": (at, 70.0)}))
-    names, rows = unpacked(packed(history.metrics, len(history.rows) // len(history), history.rows))
-    assert (names, rows) == (history.metrics, history.rows)
+    found = unpacked(packed(history.metrics, history.width, history.rows))
+    assert found == (history.metrics, history.width, history.rows)
 
 
 @pytest.mark.parametrize(

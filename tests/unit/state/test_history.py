@@ -8,6 +8,7 @@ from functools import reduce
 from itertools import pairwise
 
 import pytest
+from msgspec.structs import replace
 
 from portal.state.blocks import Blocks, size
 from portal.state.history import (
@@ -39,6 +40,8 @@ def measured(seconds: float) -> Sample:
         metrics={"cpu": (seconds % 97, 70), "memory": (40, 80)},
         cpu=0.1,
         memory=1e8,
+        ready_cpu=0.09,
+        measured=1,
     )
 
 
@@ -48,6 +51,7 @@ def remembered(*samples: Sample) -> History:
 
 def test_a_sample_comes_back_as_it_was() -> None:
     one = Sample(T0, 3, 2, 1, 1, 4, {"cpu": (143, 70), "memory": (None, 80)}, 0.25, 2.0**27)
+    one = replace(one, ready_cpu=0.125, measured=2)
     bare = Sample(T0 + timedelta(seconds=1), 1, 1, 1)
     assert list(remembered(one, bare)) == [one, bare]
     assert remembered(one, bare)[-1] == bare
@@ -223,6 +227,19 @@ def test_a_part_of_a_history() -> None:
         History.of_rows(("cpu",), part.rows[:-1], 0)
 
 
+def test_rows_of_an_earlier_version_are_read() -> None:
+    """They had neither the cores of ready pods nor how many pods were measured."""
+    history = remembered(*map(measured, range(0, 300, 10)))
+    tail, width = 6, history.width
+    rows = history.rows
+    earlier = b"".join(rows[at : at + width - tail] for at in range(0, len(rows), width))
+    found = History.of_rows(history.metrics, earlier, history.last_at(), width - tail)
+    assert list(found) == [replace(each, ready_cpu=None, measured=None) for each in history]
+    for wrong in (width - tail - 1, width + 1):
+        with pytest.raises(ValueError, match="not the rows"):
+            History.of_rows(history.metrics, rows, 0, wrong)
+
+
 def copied(history: History, number: int) -> History:
     parts = map(fresh, (history.thinned, history.fine, history.open))
     return History((f"cpu-{number}", f"memory-{number}"), *parts)
@@ -239,6 +256,6 @@ def test_a_history_weighs_what_its_rows_weigh() -> None:
     )
     history = remembered(*restless)
     parts = (history.thinned, history.fine, history.open)
-    assert size(*parts) == 38 * len(history) <= 50_000
+    assert size(*parts) == 44 * len(history) <= 57_000
     assert max(map(sys.getsizeof, (block for part in parts for block in part))) <= 512
-    assert sum(sys.getsizeof(part) + sum(map(sys.getsizeof, part)) for part in parts) <= 55_000
+    assert sum(sys.getsizeof(part) + sum(map(sys.getsizeof, part)) for part in parts) <= 64_000

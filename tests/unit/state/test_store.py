@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from portal.autoscaling.spec import MetricSource
 from portal.domain.keys import Key
 from portal.domain.objects import (
+    Condition,
     CronJob,
     Gateway,
     HpaMetric,
@@ -27,7 +28,7 @@ from portal.domain.operations import Operation, OperationPhase
 from portal.domain.release import ReleaseRecord, ReleaseRevision
 from portal.domain.scalers import ScaledJob, ScaledObject, Trigger, Vpa
 from portal.releases.install import LAUNCH
-from portal.state.assemble import assemble, sample
+from portal.state.assemble import assemble, sample, served_since
 from portal.state.history import Sample
 from portal.state.index import Objects
 from portal.state.model import AppState
@@ -692,3 +693,26 @@ async def test_an_app_of_many_pods_is_not_put_together_anew_for_each_event() -> 
     state = store.snapshot.app(make.key("big"))
     assert sum(not pod.ready for pod in state.pods) == 200
     assert told[-1] == {make.key("big")}
+
+
+def test_samples_tell_the_load_from_the_work_of_starting(store: Store, clock: Clock) -> None:
+    make.app(store, "one")
+    since = T0 - timedelta(minutes=9)
+    steady = replace(make.pod("one-1-a", "one-1"), ready_at=since)
+    starting = replace(make.pod("one-1-b", "one-1", ready=False), started_at=T0)
+    lost = replace(
+        make.pod("one-1-c", "one-1", ready=False),
+        started_at=since,
+        conditions=(Condition("Ready", "False", changed_at=T0 - timedelta(seconds=40)),),
+    )
+    job = replace(make.pod("one-1-d", "one-1"), owner_kind="Job", ready_at=since)
+    put(store, steady, starting, lost)
+    assert served_since(job) == since
+    assert (served_since(steady), served_since(starting), served_since(lost)) == (
+        since,
+        None,
+        since,
+    )
+    store.put_usage([make.usage(f"one-1-{name}", 0.25) for name in "abc"])
+    sample = store.snapshot.app(key("one")).history[-1]
+    assert (sample.cpu, sample.ready_cpu, sample.measured) == (0.75, 0.5, 3)
