@@ -66,7 +66,6 @@ def test_from_a_load_test_to_another_target_and_over_a_restart(
     page.locator("#load-test-rate").fill("20")
     page.locator("#load-test-seconds").fill("60")
     requests = sum(each.rate * each.seconds for each in phases(Shape.CLIMB, 20, 60))
-    # What is typed is taken over a moment later.
     expect(page.locator("#load-test-words")).to_contain_text(f"{requests:,} requests at most")
     expect(page.locator("#load-test-confirm")).to_be_enabled()
     page.locator("#load-test-confirm").click()

@@ -191,12 +191,18 @@
     if (target instanceof HTMLImageElement && target.classList.contains("chart-icon")) target.hidden = true;
   }, true);
 
-  /* The values are sent when typing stops; a button clicked sooner must not miss them. */
+  /* What a field holds, as its own component would tell it: no number while it is not a valid one. */
+  function held(field) {
+    if (field.type !== "number") return field.value;
+    return field.value !== "" && field.validity.valid ? Number(field.value) : null;
+  }
+
+  /* Some fields tell what they hold when typing stops; a button pressed sooner must not miss it. */
   document.addEventListener("focusout", ({ target }) => {
-    if (target.id !== "chart-yaml") return;
-    const known = window.dash_component_api?.getLayout("chart-yaml")?.props.value ?? "";
-    if (known !== target.value)
-      window.dash_clientside.set_props("chart-yaml", { value: target.value });
+    const known = target.id && window.dash_component_api?.getLayout(target.id)?.props;
+    if (typeof known?.debounce !== "number") return;
+    const value = held(target);
+    if (String(value ?? "") !== String(known.value ?? "")) window.dash_clientside.set_props(target.id, { value });
   });
 
   /* A request that is refused as a whole has no field for its message. */
