@@ -78,7 +78,7 @@ IMPORTS = """
 import anyio._backends._asyncio, plotly.io.json
 import dash, dash_bootstrap_components, difflib, encodings.idna, fastapi, gunicorn.app.wsgiapp
 import gunicorn.workers.gasgi, immutables, jsonschema, kubernetes.aio.client
-import starlette.middleware.gzip
+import starlette.middleware.gzip, statistics
 import kubernetes.aio.config, msgspec, prometheus_client.core, psycopg, pyhelm3, tarfile
 import sqlalchemy.dialects.postgresql.psycopg, sqlalchemy.dialects.sqlite.pysqlite
 import re2, ruamel.yaml, uvloop, websockets, yaml

@@ -305,7 +305,7 @@ def test_it_is_closed_when_what_it_was_opened_with_is_gone(change: str) -> None:
     ("settings", "user", "words"),
     [
         ({"on": False}, ANN, "The shell is switched off in this portal."),
-        ({}, BOB, "launched demo"),
+        ({}, BOB, "demo belongs to"),
     ],
 )
 def test_who_may_not_is_told_why_and_nothing_is_run(
