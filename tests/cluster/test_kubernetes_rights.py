@@ -27,6 +27,9 @@ from starlette.applications import Starlette
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from dev import demo
+from dev.cluster import registry
+from dev.cluster.choose import How
 from portal.auth.kubernetes import ROLES
 from portal.cluster.client import ClusterClient
 from portal.cluster.leases import RECORD, SEALED
@@ -585,6 +588,60 @@ async def test_people_do_what_kubernetes_lets_them_and_the_portal_itself_reads(
         # And the launcher goes on: the release is removed as the launcher.
         gone = await portal.ended(await actions.uninstall(BOB, key))
         assert gone.phase is OperationPhase.SUCCEEDED, (gone.error, gone.steps)
+
+
+IN_A_POD = """
+import asyncio, os, sys
+from pathlib import Path
+from portal.domain.identity import Identity
+from portal.domain.impersonation import Impersonation
+from portal.helm_service.runner import CommandFailed, Runner, helm_environment
+
+async def listed(namespace, user):
+    runner = Runner(helm_environment(os.environ, Path("/tmp")), impersonation=Impersonation())
+    try:
+        return (await runner.acting_for(Identity(user)).run(["list", "-n", namespace])).decode()
+    except CommandFailed as error:
+        return error.stderr
+
+print(asyncio.run(listed(*sys.argv[1:])))
+"""
+"""Has Helm list the releases of a namespace as a person; the arguments are both names."""
+
+
+def in_a_pod(site: Site, user: str) -> str:
+    """Return what Helm answers a person in a pod of the portal's image, with its own account."""
+    values = demo.values(How.LOCAL, registry.digest(demo.PORTAL_IMAGE) or "")
+    image: Any = values["image"]
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": f"helm-for-{user}", "namespace": site.own},
+        "spec": {
+            "serviceAccountName": "portal",
+            "automountServiceAccountToken": True,
+            "restartPolicy": "Never",
+            "containers": [
+                {
+                    "name": "helm",
+                    "image": f"{image['registry']}/{image['repository']}@{image['digest']}",
+                    "command": ["/app/venv/bin/python", "-c", IN_A_POD, site.apps, user],
+                }
+            ],
+        },
+    }
+    kubectl("create", "-f", "-", given=pod)
+    where = (f"helm-for-{user}", "-n", site.own)
+    ended = "--for=jsonpath={.status.containerStatuses[0].state.terminated.reason}"
+    kubectl("wait", "pod", *where, ended, "--timeout=90s")
+    return kubectl("logs", *where)
+
+
+def test_helm_acts_for_a_person_from_within_a_pod(site: Site) -> None:
+    site.bind("meg", "maintainer", "user", MEG.user)
+    assert "NAME" in in_a_pod(site, MEG.user)
+    refused = in_a_pod(site, CAROL.user)
+    assert 'User "carol" cannot list' in refused, refused
 
 
 async def test_roles_are_given_as_whoever_gives_them_and_no_more_than_they_have(
