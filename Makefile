@@ -4,7 +4,7 @@ SHELL := /bin/bash
 # Expanded only by the recipes that use it, so `make help` installs nothing.
 PY = $(or $(shell dev/venv),$(error no Python environment; why is said above))/bin/python
 
-.PHONY: help demo down status test lint unit fuzz pages charts cluster oracle images frameworks browser lifecycle bench screenshots docs lock sbom licences audit
+.PHONY: help demo down status test lint unit fuzz pages charts cluster oracle images frameworks scalers browser lifecycle bench screenshots docs lock sbom licences audit
 
 help:            ## list the commands
 	@grep -E '^[a-z]+: +.*##' $(MAKEFILE_LIST) | sed -E 's/: +.*## /\t/' | expand -t 14
@@ -47,6 +47,9 @@ images:          ## images as people bring them, launched on the real cluster
 
 frameworks:      ## real Streamlit, Gradio, Panel, Shiny and Jupyter images; not part of `make test`
 	@$(PY) -m dev.check frameworks
+
+scalers:         ## the real KEDA and VerticalPodAutoscaler on the local cluster; not part of `make test`
+	@$(PY) -m dev.check scalers
 
 browser:         ## user journeys in a real browser on the real cluster
 	@$(PY) -m dev.check browser

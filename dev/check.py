@@ -147,6 +147,17 @@ def frameworks() -> bool:
     return pytest("tests/images/test_frameworks.py", FRAMEWORKS="1", **_demo_environment())
 
 
+def scalers() -> bool:
+    """The real KEDA and VerticalPodAutoscaler, built from their modules, on the real cluster."""
+    from dev.cluster.paths import Layout
+    from dev.scalers.build import KEDA, VPA, build
+
+    environment = _demo_environment()
+    environment["KEDA_PROGRAMS"] = str(build(Layout.default(), _note, KEDA))
+    environment["VPA_PROGRAMS"] = str(build(Layout.default(), _note, VPA))
+    return pytest("tests/cluster/test_real_scalers.py", "-m", "scalers", **environment)
+
+
 def browser() -> bool:
     """User journeys in Chromium against the portal that runs in the cluster."""
     return pytest("tests/browser", **_demo_environment())
@@ -169,7 +180,9 @@ STAGES: dict[str, Callable[[], bool]] = {
     for stage in (lint, unit, fuzz, pages, charts, cluster, images, browser, lifecycle)
 }
 """The stages of `make test`, in their order."""
-APART: dict[str, Callable[[], bool]] = {stage.__name__: stage for stage in (frameworks, oracle)}
+APART: dict[str, Callable[[], bool]] = {
+    stage.__name__: stage for stage in (frameworks, oracle, scalers)
+}
 """Stages that only run by name."""
 
 

@@ -21,16 +21,15 @@ from jsonschema.exceptions import best_match
 from dev.cluster import binaries
 from dev.cluster.paths import Layout
 from dev.cluster.settings import GATEWAY_API_VERSION
+from dev.scalers.build import KEDA, VPA
 
 KUBERNETES = "k8s.io/kubernetes"
 GATEWAY_API = f"sigs.k8s.io/gateway-api@{GATEWAY_API_VERSION}"
-KEDA = "github.com/kedacore/keda/v2@v2.21.0"
-VPA = "k8s.io/autoscaler/vertical-pod-autoscaler@v1.8.1"
 
 CRDS = {
     "gateway.networking.k8s.io": (GATEWAY_API, "config/crd/standard/{group}_{kind}s.yaml"),
-    "keda.sh": (KEDA, "config/crd/bases/{group}_{kind}s.yaml"),
-    "autoscaling.k8s.io": (VPA, "deploy/vpa-v1-crd-gen.yaml"),
+    "keda.sh": (KEDA.source, "config/crd/bases/{group}_{kind}s.yaml"),
+    "autoscaling.k8s.io": (VPA.source, "deploy/vpa-v1-crd-gen.yaml"),
 }
 """By API group, the module that carries its CRDs, and their files."""
 

@@ -1,0 +1,1 @@
+"""KEDA and the VerticalPodAutoscaler, built and run as processes: for tests alone."""
