@@ -297,7 +297,8 @@ def _at_zero(state: AppState, known: PodSummary, words: str) -> Headline:
         return _made("No pods", Severity.QUIET, "No node matches it, so it runs no pods.")
     match at_zero(state):
         case Phase.ASLEEP:
-            return _made("Asleep", Severity.QUIET, f"KEDA has scaled it to zero. {ASLEEP}")
+            why = "" if scaler_problem(state) else f" {ASLEEP}"
+            return _made("Asleep", Severity.QUIET, f"KEDA has scaled it to zero.{why}")
         case Phase.WAKING:
             words = "KEDA had scaled it to zero. A trigger is active: it starts pods."
             return _made("Waking", Severity.BUSY, words)

@@ -169,7 +169,7 @@ def _scaled_object(state: AppState, scaled: ScaledObject) -> ScalerView:
         badge,
         _words(state, scaled, phase, failures),
         _triggers(state, scaled),
-        (*failures, *_unseen(scaled), *_annotated(scaled)),
+        (*failures, *_unseen(scaled), *_unsure(state, scaled), *_annotated(scaled)),
     )
 
 
@@ -326,6 +326,26 @@ def _failures(state: AppState, scaler: ScaledObject | ScaledJob) -> list[Notice]
     ]
 
 
+def _unsure(state: AppState, scaled: ScaledObject) -> list[Notice]:
+    """A notice about metrics that the status of an app at zero says cannot be read.
+
+    Such an app sleeps whether that still holds or not.
+    """
+    if scaled.paused or not scaled.failing or _failing(state, scaled) or _failures(state, scaled):
+        return []
+    names = joined(_metric(each, scaled) for each in scaled.failing)
+    return [
+        Notice(
+            Severity.QUIET,
+            "KEDA could not read a trigger",
+            f"When it last counted, it could not read {names}. A KEDA older than 2.20 leaves that "
+            "in the status of an app at zero.",
+            "Unless that is why, check the address and the authentication of the trigger: the app "
+            "may not be started for it.",
+        )
+    ]
+
+
 def _failing(state: AppState, scaler: ScaledObject | ScaledJob) -> tuple[str, ...]:
     """The metrics that cannot be read.
 
@@ -343,7 +363,10 @@ def _consequence(state: AppState, scaler: ScaledObject | ScaledJob) -> str:
         return "Until it can, no Job is started for it."
     workload = target_of(state, scaler)
     if workload is not None and not workload.desired:
-        return "While it cannot, it may not start the app; a fallback counts from one pod on."
+        later = scaler.fallback_replicas is not None
+        return "While it cannot, it may not start the app" + (
+            "; from KEDA 2.19 on its fallback does, after more failures." if later else "."
+        )
     if scaler.fallback_replicas is not None:
         using = _is(scaler, "Fallback", "True")
         return (

@@ -213,7 +213,9 @@ def test_a_fallback_that_is_left_from_before_counts_for_nothing() -> None:
     )
     view = page(empty(left))
     assert view.headline.text == "Asleep"
-    assert not titles(view)
+    (notice,) = view.scalers[0].notices
+    assert (notice.severity, notice.title) == (Severity.QUIET, "KEDA could not read a trigger")
+    assert "could not read Kafka, topic orders" in notice.body
 
 
 def test_a_trigger_that_fails() -> None:
@@ -228,11 +230,15 @@ def test_a_trigger_that_fails() -> None:
 
 
 def test_asleep_with_a_trigger_that_fails() -> None:
-    """keda 7239: a fallback starts no first pod, so the app sleeps through its work."""
+    """keda 7239: until 2.19 a fallback starts no first pod: the app sleeps through its work."""
     ready = condition("Ready", "False", reason="TriggerError", message="not working correctly")
     view = page(empty(keda(ready, fallback_replicas=2)))
     assert (view.headline.text, view.headline.severity) == (AUTOSCALER_PROBLEM, Severity.WARN)
-    assert "it may not start the app" in view.scalers[0].notices[0].body
+    body = view.scalers[0].notices[0].body
+    assert "it may not start the app; from KEDA 2.19 on its fallback does" in body
+    assert "No trigger is active" not in view.sentence
+    (alone,) = page(empty(keda(ready))).scalers[0].notices
+    assert alone.body.endswith("it may not start the app.")
 
 
 def test_a_scaled_object_that_is_not_right() -> None:
