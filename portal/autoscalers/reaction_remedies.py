@@ -40,6 +40,12 @@ INSTEAD = (
 )
 """The remedies that help whichever step takes long."""
 
+BY_KEDA = tuple(
+    Remedy(each.words, term)
+    for each, term in zip(INSTEAD, ("minReplicaCount", "the trigger's target"), strict=True)
+)
+"""The same where KEDA has made the autoscaler: they are set in its ScaledObject."""
+
 
 def _seen(pods: Sequence[PodStart]) -> Iterator[Remedy]:
     yield Remedy(

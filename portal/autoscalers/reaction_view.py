@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from portal.autoscalers.pod_starts import PodStart
 from portal.autoscalers.reaction import STEPS, ScaleUp, Step, Way, way_of
 from portal.autoscalers.reaction_remedies import (
+    BY_KEDA,
     INSTEAD,
     RESOLUTION,
     Remedy,
@@ -171,12 +172,16 @@ class _Source:
         return self.scale_ups is other.scale_ups and self.tests == other.tests
 
 
-def reaction_view(scale_ups: Sequence[ScaleUp], tests: Sequence[LoadTest] = ()) -> ReactionView:
+def reaction_view(
+    scale_ups: Sequence[ScaleUp], tests: Sequence[LoadTest] = (), *, by_keda: bool = False
+) -> ReactionView:
     """Return the reaction by the newest scale-ups, oldest first; ``tests`` are load tests.
 
-    It is kept for the next call: most changes of an app are not about them.
+    It is kept for the next call: most changes of an app are not about them. ``by_keda``: KEDA has
+    made the autoscaler, from its ScaledObject.
     """
-    return _view(_Source(scale_ups, tests))
+    view = _view(_Source(scale_ups, tests))
+    return replace(view, instead=BY_KEDA) if by_keda and view.instead else view
 
 
 @lru_cache(64)

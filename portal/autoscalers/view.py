@@ -165,7 +165,7 @@ def autoscalers_view(
         return replace(base, missing=decided.sentence)
     base = replace(
         base,
-        reaction=reaction_view(found.scale_ups, state.load_tests),
+        reaction=reaction_view(found.scale_ups, state.load_tests, by_keda=bool(hpa.scaled_object)),
         marks=_marks(state, hpa, found, details=scope.may(Permission.UPGRADE)),
     )
     return _detailed(base, hpa, decided, found, turns, samples=needs_samples(state))

@@ -217,6 +217,14 @@ def test_a_pod_that_is_removed_before_it_is_ready_is_said_to_be() -> None:
     assert "removed before it was ready" in words(reaction_view([one]))
 
 
+def test_what_keda_has_made_is_set_in_its_scaled_object() -> None:
+    scaled = known(grown(new_pod()))
+    own, of_keda = reaction_view(scaled), reaction_view(scaled, by_keda=True)
+    assert [each.fields for each in own.instead] == [("bounds",), ("target_cpu",)]
+    assert [each.fields for each in of_keda.instead] == [(), ()]
+    assert of_keda.instead[0].term == "minReplicaCount"
+
+
 def test_one_that_never_becomes_ready_is_waited_for_half_an_hour() -> None:
     state = grown(new_pod(ready=None))
     (one,) = known(state, now=1000)
