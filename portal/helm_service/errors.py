@@ -34,7 +34,7 @@ _REPOSITORY = re.compile(
     r'looks like "(?P<where>[^"]+)" is not a valid chart repository or cannot be reached: '
     r"(?P<why>[^\n]+)"
 )
-_REGISTRY = re.compile(r'(?i:get|head) "(?P<where>\w+://[^"]+/v2/[^"]+)": (?P<why>[^\n]+)')
+_REGISTRY = re.compile(r'(?i:get|head) "(?P<where>\w+://(?>[^"]*?/v2/)[^"]+)": (?P<why>[^\n]+)')
 _QUOTA = re.compile(r"exceeded quota: (?P<detail>[^\n]+)")
 _WEBHOOK = re.compile(r'admission webhook "(?P<name>[^"]+)" denied the request:? ?(?P<why>[^\n]*)')
 _SECURITY = re.compile(r"violates PodSecurity[^\n]*")
@@ -52,7 +52,7 @@ _HOOK = re.compile(
 _REMOVED = "uninstallation completed with"
 """Helm's words when it has removed a release, and what came after that has failed."""
 _TEMPLATE = re.compile(
-    r"(?P<file>[\w./-]+):(?P<line>\d+)(?::\d+)?:?\s+executing \"[^\"]*\" at "
+    r"(?<![\w./-])(?P<file>[\w./-]+):(?P<line>\d+)(?::\d+)?:?\s+executing \"[^\"]*\" at "
     r"<(?P<expression>[^\n]*?)>:\s*(?P<why>[^\n]+(?:\n(?![\w./-]+:\d+:\d)[^\n]+)*)"
 )
 _SYNTAX = re.compile(r"parse error at \((?P<file>[\w./-]+):(?P<line>\d+)\): (?P<why>[^\n]+)")
@@ -63,7 +63,7 @@ _KUBERNETES = re.compile(
 )
 _MISSING = re.compile(r"found in Chart\.yaml, but missing in charts/ directory: (?P<names>[^\n]+)")
 _OWNED = re.compile(
-    r'(?P<kind>\w+) "(?P<name>[^"]+)" in namespace "(?P<namespace>[^"]*)" exists and cannot be '
+    r'\b(?P<kind>\w+) "(?P<name>[^"]+)" in namespace "(?P<namespace>[^"]*)" exists and cannot be '
     r"imported(?P<why>[^\n]*)"
 )
 _OWNER_NAME = re.compile(
@@ -72,13 +72,13 @@ _OWNER_NAME = re.compile(
 _OWNER_NAMESPACE = re.compile(
     r'"meta\.helm\.sh/release-namespace" must equal "[^"]*": current value is "(.*?)"'
 )
-_INVALID = re.compile(r'(?P<kind>[\w.]+) "(?P<name>[^"]*)" is invalid: (?P<why>[^\n]+)')
+_INVALID = re.compile(r'(?<![\w.])(?P<kind>[\w.]+) "(?P<name>[^"]*)" is invalid: (?P<why>[^\n]+)')
 _IMMUTABLE = re.compile(r"field is immutable|updates to \w+ spec for fields other than")
-_FIELD = re.compile(r"([\w.\[\]]+): (?:Invalid value|Forbidden)")
+_FIELD = re.compile(r"(?<![\w.\[\]])([\w.\[\]]+): (?:Invalid value|Forbidden)")
 _REGEX = re.compile(r",? regex used for validation is .*")
 _SCHEMA_LINE = re.compile(r"^(?P<indent> *)- at '(?P<path>[^']*)': (?P<sentence>.+)$")
 _SCHEMA_CHART = re.compile(r"^(?P<chart>[\w.-]+):$")
-_FINAL = re.compile(r"\n+Use --debug flag[^\n]*\s*\Z")
+_FINAL = re.compile(r"\nUse --debug flag[^\n]*\s*\Z")
 _CONST = re.compile(r"^value must be '(?P<sentence>.+)'$")
 _EXECUTION = re.compile(r"execution error at \([^)]*\): (?P<why>.+)", re.DOTALL)
 _OWNER = re.compile(
@@ -109,7 +109,15 @@ def explain(output: str, verb: str, key: Key, chart: str = "") -> PortalError:
 def _error_part(output: str) -> str:
     """The output without the warnings that Helm and the API server write before the error."""
     found = re.search(r"^Error: ", output, re.MULTILINE)
-    return _FINAL.sub("", (output[found.start() :] if found else output).strip())
+    told = _FINAL.sub("", (output[found.start() :] if found else output).strip()).rstrip()
+    return _LONG_LINE.sub(r"\1 … \2", told)
+
+
+LONGEST_LINE = 2_000
+"""Characters of a line of which, beside its end, the rest is left out: what a chart prints may have
+lines without end, for which patterns would take minutes."""
+
+_LONG_LINE = re.compile(rf"(?m)^([^\n]{{{LONGEST_LINE}}})[^\n]+([^\n]{{500}})$")
 
 
 def _hook(text: str, key: Key) -> PortalError | None:

@@ -18,6 +18,7 @@ from portal.domain.release import with_hooks
 from portal.helm_service.errors import explain
 from portal.helm_service.review import PLUGIN, Review, listening
 from portal.helm_service.runner import CommandFailed, Runner
+from portal.threads import in_thread
 
 _RELEASE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
@@ -287,7 +288,7 @@ async def _explained(
     except CommandFailed as failed:
         output = failed.stderr or failed.stdout
         name = await asyncio.to_thread(_chart_name, chart) if chart else ""
-        raise explain(output, verb, key, name) from None
+        raise await in_thread(explain, output, verb, key, name) from None
 
 
 def _chart_name(chart: Path) -> str:

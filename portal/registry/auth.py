@@ -18,7 +18,7 @@ MAX_TOKEN = 64 * 1024
 
 _BEARER = re.compile(r"(?i)\bbearer\s+(.*)", re.DOTALL)
 _BASIC = re.compile(r"(?i)\bbasic\b")
-_PARAMETER = re.compile(r'(\w+)="([^"]*)"')
+_PARAMETER = re.compile(r'\b(\w+)="([^"]*)"')
 
 _WANTED = "The registry wants a sign-in."
 _REFUSED = "The registry does not accept the user name and the password."

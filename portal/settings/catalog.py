@@ -13,7 +13,7 @@ from portal.catalog.sizes import read_sizes
 from portal.catalog.sources import Source, SourceKind
 from portal.domain.charts import BUILT_IN
 from portal.domain.sizes import Size
-from portal.settings.part import PREFIX, Part, SettingsError
+from portal.settings.part import PREFIX, Part, SettingsError, unquoted
 
 
 class CatalogSettings(Part):
@@ -62,7 +62,7 @@ class CatalogSettings(Part):
             entries: object = yaml.safe_load(self.presets_file.read_text()) or []
             return read_presets(entries)
         except (OSError, yaml.YAMLError, ValueError) as error:
-            raise SettingsError(f"{PREFIX}PRESETS_FILE: {error}") from None
+            raise SettingsError(f"{PREFIX}PRESETS_FILE: {unquoted(error)}") from None
 
     def sizes(self) -> tuple[Size, ...]:
         """Read the file of sizes.
@@ -76,7 +76,7 @@ class CatalogSettings(Part):
             entries: object = yaml.safe_load(self.sizes_file.read_text()) or []
             return read_sizes(entries)
         except (OSError, yaml.YAMLError, ValueError) as error:
-            raise SettingsError(f"{PREFIX}SIZES_FILE: {error}") from None
+            raise SettingsError(f"{PREFIX}SIZES_FILE: {unquoted(error)}") from None
 
     def sources(self) -> tuple[Source, ...]:
         """Read the file of sources; the built-in chart comes first.
@@ -91,7 +91,7 @@ class CatalogSettings(Part):
             entries: object = yaml.safe_load(self.catalog_file.read_text()) or []
             listed = TypeAdapter(tuple[Source, ...]).validate_python(entries)
         except (OSError, yaml.YAMLError, ValidationError, TypeError) as error:
-            raise SettingsError(f"{PREFIX}CATALOG_FILE: {error}") from None
+            raise SettingsError(f"{PREFIX}CATALOG_FILE: {unquoted(error)}") from None
         names = [each.name for each in (own, *listed)]
         if len(set(names)) < len(names):
             raise SettingsError(f"{PREFIX}CATALOG_FILE: two sources have the same name.")

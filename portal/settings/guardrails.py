@@ -9,7 +9,7 @@ import yaml
 from pydantic import Field, TypeAdapter, ValidationError
 
 from portal.guardrails.rules import GuardrailException, Level
-from portal.settings.part import PREFIX, Part, SettingsError
+from portal.settings.part import PREFIX, Part, SettingsError, unquoted
 
 
 class GuardrailSettings(Part):
@@ -42,7 +42,7 @@ class GuardrailSettings(Part):
             entries: object = yaml.safe_load(self.guardrails_file.read_text()) or []
             listed = TypeAdapter(tuple[GuardrailException, ...]).validate_python(entries)
         except (OSError, yaml.YAMLError, ValidationError, TypeError) as error:
-            raise SettingsError(f"{PREFIX}GUARDRAILS_FILE: {error}") from None
+            raise SettingsError(f"{PREFIX}GUARDRAILS_FILE: {unquoted(error)}") from None
         lowered = any(each.pod_security is Level.BASELINE for each in listed)
         if lowered and not self.pod_security_baseline_namespace:
             raise SettingsError(

@@ -9,7 +9,7 @@ import yaml
 from pydantic import Field, TypeAdapter, ValidationError
 
 from portal.images.registries import ImageLookup, ImageRegistry
-from portal.settings.part import PREFIX, Names, Part, SettingsError
+from portal.settings.part import PREFIX, Names, Part, SettingsError, unquoted
 
 
 class ImageSettings(Part):
@@ -51,7 +51,7 @@ class ImageSettings(Part):
             entries: object = yaml.safe_load(self.image_registries_file.read_text()) or []
             listed = TypeAdapter(tuple[ImageRegistry, ...]).validate_python(entries)
         except (OSError, yaml.YAMLError, ValidationError, TypeError) as error:
-            raise SettingsError(f"{PREFIX}IMAGE_REGISTRIES_FILE: {error}") from None
+            raise SettingsError(f"{PREFIX}IMAGE_REGISTRIES_FILE: {unquoted(error)}") from None
         if len({each.name for each in listed}) < len(listed):
             raise SettingsError(f"{PREFIX}IMAGE_REGISTRIES_FILE: a registry is there twice.")
         return listed

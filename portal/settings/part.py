@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 PREFIX = "DASH_PORTAL_"
 
@@ -28,6 +29,22 @@ def _split(value: object) -> object:
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
 """Names that a variable has with commas between them."""
+
+
+def unquoted(error: Exception) -> str:
+    """Return what is wrong with a file of settings, without its content: it may hold a password."""
+    match error:
+        case ValidationError():
+            return "; ".join(
+                ": ".join([*(str(part) for part in problem["loc"]), problem["msg"]])
+                for problem in error.errors(include_url=False, include_input=False)
+            )
+        case yaml.MarkedYAMLError(problem_mark=mark) if mark is not None:
+            return f"it is not valid YAML at line {mark.line + 1}, column {mark.column + 1}."
+        case yaml.YAMLError():
+            return "it is not valid YAML."
+        case _:
+            return str(error)
 
 
 def secret_of(path: Path | None, name: str) -> str:

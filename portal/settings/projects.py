@@ -17,7 +17,7 @@ from portal.projects.model import ProjectSite
 from portal.projects.names import template_problem
 from portal.settings.catalog import CatalogSettings
 from portal.settings.namespaces import NamespaceSettings
-from portal.settings.part import PREFIX, Names, SettingsError
+from portal.settings.part import PREFIX, Names, SettingsError, unquoted
 from portal.settings.sign_in import SignInSettings
 
 
@@ -111,7 +111,7 @@ class ProjectSettings(CatalogSettings, SignInSettings, NamespaceSettings):
             entries: object = yaml.safe_load(self.projects_defaults_file.read_text()) or {}
             found = TypeAdapter(dict[str, str | int | float]).validate_python(entries)
         except (OSError, yaml.YAMLError, ValidationError) as error:
-            raise SettingsError(f"{name}: {error}") from None
+            raise SettingsError(f"{name}: {unquoted(error)}") from None
         fields = {field: str(text) for field, text in found.items()}
         if unknown := sorted(set(fields) - set(FIELDS)):
             raise SettingsError(f"{name}: there is no field {', '.join(unknown)}.")

@@ -21,7 +21,8 @@ class StorageSettings(Part):
             description="URL of the portal's database, in SQLAlchemy's form: "
             "`sqlite:////data/portal.db`, a file on a volume of one portal's own, or "
             "`postgresql://user@host:5432/name`. Empty: no database, see "
-            "`DASH_PORTAL_DATABASE_FILE`."
+            "`DASH_PORTAL_DATABASE_FILE`.",
+            repr=False,
         ),
     ] = ""
     database_file: Annotated[
@@ -51,7 +52,8 @@ class StorageSettings(Part):
         Field(
             description="Address of a Prometheus that is read for longer ranges of an app's chart "
             "than the portal has itself, such as `http://prometheus.monitoring.svc:9090`; what "
-            "stands before `/api/v1` may have a path. Empty: none."
+            "stands before `/api/v1` may have a path. Empty: none.",
+            repr=False,
         ),
     ] = ""
     prometheus_token_file: Annotated[

@@ -389,3 +389,55 @@ def test_prometheus_is_optional() -> None:
     assert (
         Settings.from_env(WHOLE | {"DASH_PORTAL_PROMETHEUS_URL": address}).prometheus() == address
     )
+
+
+CANARY = "canary-9x7Kq2Lw"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("DATABASE", f"postgresql://portal:{CANARY}@db/portal"),
+        ("DATABASE", f"mysql://portal:{CANARY}@db/portal"),
+        ("DATABASE_FILE", f"postgresql://portal:{CANARY}@[db/portal"),
+        ("DATABASE_FILE", CANARY),
+        ("WEBHOOK_URL_FILE", f"http://hooks:{CANARY}@example.com/{CANARY}"),
+        ("WEBHOOK_URL_FILE", CANARY),
+        ("PROMETHEUS_URL", f"https://user:{CANARY}@prometheus"),
+        ("IMAGE_REGISTRIES_FILE", f"- {{name: x, password: {CANARY}}}"),
+        ("IMAGE_REGISTRIES_FILE", f"- {{name: x, password: {CANARY}"),
+        ("CATALOG_FILE", f"- {{name: x, url: 'https://me:{CANARY}@h', password: {CANARY}}}"),
+        ("CATALOG_FILE", f"- password: !{CANARY} x"),
+        ("GUARDRAILS_FILE", f"- {{name: x, token: {CANARY}}}"),
+        ("PRESETS_FILE", f"- {{name: x, password: {CANARY}}}"),
+        ("PROJECTS_DEFAULTS_FILE", f"password: [{CANARY}]"),
+        ("OIDC_SESSION_KEY_FILE", CANARY),
+        ("OIDC_CLIENT_SECRET_FILE", CANARY),
+        ("AUTH_SECRET_FILE", CANARY),
+        ("HELM_TIMEOUT", CANARY),
+    ],
+)
+def test_no_error_and_no_text_of_the_settings_has_a_secret(
+    tmp_path: Path, name: str, content: str
+) -> None:
+    given = content
+    if name.endswith("_FILE"):
+        path = tmp_path / "file"
+        path.write_text(content)
+        given = str(path)
+    said: list[str] = []
+    try:
+        settings = Settings.from_env(WHOLE | {f"DASH_PORTAL_{name}": given})
+        said += [repr(settings), str(settings)]
+        for read in (
+            *(settings.database_url, settings.webhook_url, settings.prometheus),
+            *(settings.sources, settings.presets, settings.image_registries),
+            *(settings.guardrail_exceptions, settings.project_defaults, settings.session_key),
+        ):
+            try:
+                read()
+            except SettingsError as error:
+                said += [str(error), repr(error)]
+    except SettingsError as error:
+        said += [str(error), repr(error)]
+    assert CANARY not in "".join(said)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from portal.domain.errors import (
@@ -21,6 +23,7 @@ from portal.domain.errors import (
 )
 from portal.domain.keys import Key
 from portal.helm_service.errors import busy, conflicting_fields, explain
+from portal.helm_service.redaction import MAX_OUTPUT
 
 KEY = Key("apps", "sales")
 
@@ -336,3 +339,20 @@ def test_no_rollback_is_advised_to_what_is_being_removed() -> None:
     error = busy(KEY, "uninstalling")
     assert "rollback" not in str(error)
     assert "without its hooks" in error.advice
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        *("a", "a.", "a/", "0", " ", "\n", '"', "a:1:", "- at '", 'get "a://', "/v2/", "Error: "),
+        *("chart requires kubeVersion: ", 'conflict with "a"', 'x "y" is invalid: ', "a[0]"),
+    ],
+)
+def test_whatever_a_chart_prints_is_read_in_proportion_to_it(unit: str) -> None:
+    """What is counted is the time of this thread, with a generous bound: patterns took minutes."""
+    text = "Error: " + unit * (MAX_OUTPUT // len(unit))
+    began = time.thread_time()
+    error = explain(text + "!", "upgrade", KEY)
+    assert time.thread_time() - began < 1
+    assert len(error.message) < 2_000
+    assert explain(f"Error: {text}\nUse --debug flag to see it", "upgrade", KEY)

@@ -29,7 +29,7 @@ from portal.releases.upgrade import UPGRADE
 from tests.unit.cluster.storage.test_fetcher import BODY, encoded
 from tests.unit.fuzz.portal import ANN, FORMS, USUAL, Portal, finish
 from tests.unit.releases.fakes import FakeCluster
-from tests.unit.web.test_matrix import INSIDE, THERE, Site, serving, told
+from tests.unit.web.test_matrix import INSIDE, PROXY_SECRET, THERE, Site, serving, told
 
 CANARIES = {
     each: f"canary-{each}-9x7Kq2Lw"
@@ -46,8 +46,11 @@ CANARIES = {
         "termination",
         "probe",
         "configuration",
+        "own-database",
+        "webhook",
+        "prometheus",
     )
-}
+} | {"proxy-secret": PROXY_SECRET}
 C = CANARIES
 
 VALUES: dict[str, Any] = {
@@ -170,9 +173,23 @@ def fill(site: Site) -> None:
     store.apply(Kind.EVENT, key, event)
 
 
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    async with serving(tmp_path) as site:
+def own_secrets(folder: Path) -> dict[str, str]:
+    """The portal's own secrets as its settings have them; the database does not answer."""
+    given = {
+        "DATABASE_FILE": f"postgresql://portal:{C['own-database']}@127.0.0.1:1/portal",
+        "WEBHOOK_URL_FILE": f"https://127.0.0.1:1/{C['webhook']}",
+        "PROMETHEUS_TOKEN_FILE": C["prometheus"],
+    }
+    for name, text in given.items():
+        (folder / name).write_text(text)
+    files = {name: str(folder / name) for name in given}
+    return {**files, "DATABASE": "", "PROMETHEUS_URL": "https://127.0.0.1:1"}
+
+
+@pytest.fixture(params=["with a database", "with secrets of its own"])
+async def site(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Site]:
+    more = own_secrets(tmp_path) if "secrets" in request.param else {}
+    async with serving(tmp_path, **more) as site:
         fill(site)
         yield site
 
@@ -198,7 +215,8 @@ async def test_none_comes_out_anywhere(site: Site, caplog: pytest.LogCaptureFixt
     for topic in (*topics, *(KINDS.keys() - {"app", "objects", "autoscaling"})):
         status, told_of[f"topic {topic}"] = await site.get(INSIDE, FRAME_PATH, view=topic)
         assert status == 200, topic
-    for path in ("/", "/metrics", "/readyz", f"/apps/{THERE.namespace}/{THERE.name}"):
+    paths = ("/", "/metrics", "/readyz", "/audit/export", "/_dash-layout", "/admin/audit")
+    for path in (*paths, f"/apps/{THERE.namespace}/{THERE.name}"):
         _, told_of[path] = await site.get(INSIDE, path)
     for output, (there, _) in (await told(site, INSIDE)).items():
         told_of[output] = there

@@ -67,6 +67,8 @@ ALLOWED: dict[str, dict[str, frozenset[ResourceAttributes]]] = {
     INSIDE.user: {HIDDEN: LAUNCHER},
 }
 
+PROXY_SECRET = "sesame-of-the-proxy"
+
 ROUTES = {
     "/": "the frame of all pages, without data",
     "/{path:path}": "the same, for deep links",
@@ -170,7 +172,7 @@ class Site:
 
 
 def headers(who: Identity) -> dict[str, str]:
-    return {"X-Portal-Secret": "sesame", "X-Forwarded-User": who.user}
+    return {"X-Portal-Secret": PROXY_SECRET, "X-Forwarded-User": who.user}
 
 
 def fill(store: Any) -> None:
@@ -211,9 +213,10 @@ async def a_project() -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def serving(folder: Path) -> AsyncGenerator[Site]:
+async def serving(folder: Path, **more: str) -> AsyncGenerator[Site]:
+    """The portal, with ``more`` settings by the names that follow the prefix; "" unsets one."""
     secret = folder / "secret"
-    secret.write_text("sesame")
+    secret.write_text(PROXY_SECRET)
     async with AsyncExitStack() as stack:
         kubeconfig = await stack.enter_async_context(api_server(api, folder))
         settings = Settings.from_env(
@@ -230,6 +233,7 @@ async def serving(folder: Path) -> AsyncGenerator[Site]:
                 "DASH_PORTAL_CHART_PATH": str(ROOT / "charts" / "dash-app"),
                 "DASH_PORTAL_ALLOW_EXEC": "true",
                 "DASH_PORTAL_SHELL": "true",
+                **{f"DASH_PORTAL_{name}": value for name, value in more.items()},
             }
         )
         client = await stack.enter_async_context(

@@ -107,6 +107,29 @@ def read_all(connection: socket.socket) -> bytes:
     return b"".join(iter(lambda: connection.recv(4096), b""))
 
 
+HEADS = {
+    "many headers": b"GET / HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 5_000 + b"\r\n",
+    "many of one name": b"GET / HTTP/1.1\r\nHost: x\r\n" + b"Cookie: a=b\r\n" * 5_000 + b"\r\n",
+    "a long header": b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"b" * 100_000 + b"\r\n\r\n",
+    "a header without end": b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"b" * 2_000_000,
+    "a long address": b"GET /?" + b"a=1&" * 25_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+    "an address without end": b"GET /" + b"a" * 2_000_000,
+}
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_head_that_is_too_large_is_refused(lasting: Server, head: str) -> None:
+    with lasting.connect() as connection:
+        with suppress(ConnectionError):  # it is refused before all of it is sent
+            connection.sendall(HEADS[head])
+        answer = b""
+        with suppress(ConnectionError):
+            answer = read_all(connection)
+    assert not answer or answer.split()[1] in {b"400", b"414", b"431"}, answer[:100]
+    with lasting.ask("/") as connection:
+        assert b" 200 " in connection.recv(4096)
+
+
 HALF = [
     "GET / HT",
     "GET / HTTP/1.1\r\nHost: localhost\r\nX-Half: ",
