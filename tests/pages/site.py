@@ -51,6 +51,7 @@ from portal.domain.load_tests import CONTAINER
 from portal.domain.namespaces import NamespaceRules
 from portal.domain.objects import Quota
 from portal.domain.operations import Operation
+from portal.domain.owners import Owners, label_of
 from portal.domain.role_bindings import read_subject
 from portal.history.longer import LongHistory
 from portal.history.model import ChartRange
@@ -62,6 +63,13 @@ from portal.projects.service import ClusterView, Projects
 from portal.projects.store import add
 from portal.registry.failure import FetchError
 from portal.releases.load_test import LoadTestForecast, LoadTestOffer, LoadTestRequest
+from portal.releases.new_owner import (
+    HandOverRequest,
+    HandOverTerms,
+    known_words,
+    read_person,
+    terms_words,
+)
 from portal.releases.people import HeldRole, People
 from portal.releases.queries import ReleaseValues
 from portal.releases.request import ReleaseRequest
@@ -219,6 +227,17 @@ class PageActions(FakeActions):
 
     async def preview_plain(self, identity: Identity, name: str, key: Key) -> tuple[str, ...]:
         return (f"All pods of {key.name} are replaced, a few at a time.", "Its values stay.")
+
+    async def preview_hand_over(
+        self, identity: Identity, key: Key, asked: HandOverRequest, *, links: bool = False
+    ) -> tuple[str, ...]:
+        to, problem = read_person(asked.to)
+        if problem:
+            raise InvalidInput({"to": problem})
+        before = Owners(label_of("ada"), (label_of("group:team-a"),))
+        after = before.handed_over("ada", to)
+        terms = HandOverTerms(key, identity, "ada", to, before, after, left=None)
+        return (known_words(to, ()), *terms_words(terms, None, 1, links=True))
 
     async def load_test_offer(self, identity: Identity, key: Key) -> LoadTestOffer:
         return self._require_load_tests().offer(identity, key)
