@@ -183,7 +183,7 @@ def _by_owner(terms: HandOverTerms, *, links: bool) -> tuple[str, ...]:
     if left is not Role.OWN:
         words.append(f"Only {to}, those who may own it and administrators can give it back.")
         if links:
-            words.append(f"Read-only links that {'you have' if own else f'{former} has'} made end.")
+            words.append(f"Read-only links that {'you' if own else former} made stop working.")
     others = [f"{role}: {', '.join(names)}" for role in Role if (names := _others(terms, role))]
     if others:
         words.append(f"It stays shared ({'; '.join(others)}).")

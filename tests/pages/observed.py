@@ -185,6 +185,27 @@ class Tab:
                     break
         return left
 
+    def faults(self) -> dict[str, list[str]]:
+        """Look at the page in both themes and at each width; what is wrong, by what was looked at.
+
+        It is then in the dark theme and as wide as usual.
+        """
+        self.idle()
+        found: dict[str, list[str]] = {}
+        found["axe"] = self.axe()
+        self.theme("dark")
+        found["axe, dark"] = self.axe(OF_COLOURS)
+        for width in WIDTHS:
+            self.width(width)
+            found[f"sideways at {width}"] = self.sideways()
+            if width == NARROW:
+                found[f"axe, {width}"] = self.axe(OF_LAYOUT)
+        found["moving"] = self.moving()
+        self.width(USUAL)
+        found["keyboard"] = self.unreached()
+        found["errors"] = list(self.problems)
+        return {what: those for what, those in found.items() if those}
+
     def shifts(self) -> list[dict[str, Any]]:
         """The layout shifts since the last call."""
         return json.loads(self.page.evaluate("() => JSON.stringify(window.shifts.splice(0))"))

@@ -28,15 +28,21 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from portal.audit.chain import Draft, fields_of
 from portal.audit.store import append
 from portal.auth.authorizer import NoRights
-from portal.auth.oidc.administration import PresentSession
+from portal.auth.oidc.administration import PresentSession, SessionAdministration
 from portal.catalog.catalog import Catalog
 from portal.catalog.sources import Source, SourceState
 from portal.cluster.client import Calls
 from portal.cluster_sync import ClusterSync
 from portal.database.database import ADVICE
-from portal.domain.audit import Event
+from portal.domain.audit import UNRECORDED, Event
 from portal.domain.charts import ChartEntry, ChartVersion
-from portal.domain.errors import ClusterUnavailable, DatabaseUnavailable, NotFound
+from portal.domain.errors import (
+    ClusterUnavailable,
+    DatabaseUnavailable,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+)
 from portal.domain.exec import ContainerUsage
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
@@ -45,6 +51,8 @@ from portal.domain.load_tests import CONTAINER
 from portal.domain.namespaces import NamespaceRules
 from portal.domain.objects import Quota
 from portal.domain.operations import Operation
+from portal.domain.owners import Owners, label_of
+from portal.domain.role_bindings import read_subject
 from portal.history.longer import LongHistory
 from portal.history.model import ChartRange
 from portal.history.summary import Reading, Summary
@@ -55,7 +63,14 @@ from portal.projects.service import ClusterView, Projects
 from portal.projects.store import add
 from portal.registry.failure import FetchError
 from portal.releases.load_test import LoadTestForecast, LoadTestOffer, LoadTestRequest
-from portal.releases.people import HeldRole
+from portal.releases.new_owner import (
+    HandOverRequest,
+    HandOverTerms,
+    known_words,
+    read_person,
+    terms_words,
+)
+from portal.releases.people import HeldRole, People
 from portal.releases.queries import ReleaseValues
 from portal.releases.request import ReleaseRequest
 from portal.releases.upgrade import UPGRADE
@@ -106,10 +121,13 @@ class Site:
     """The cluster of projects."""
     asked: Sequence[tuple[str, str, str]] = ()
     """Requests for projects: who asks, a name, a purpose. They need a database."""
-    sessions: Sequence[PresentSession] = ()
-    """Who is signed in; none of them can be ended."""
-    roles: Sequence[HeldRole] = ()
-    """What the panel of people lists; without any there is no such panel."""
+    sessions: Sequence[PresentSession] | None = None
+    """Who is signed in; none of them can be ended. None: people do not sign in here."""
+    roles: Sequence[HeldRole] | None = None
+    """What the panel of people lists where Kubernetes decides; nothing of it can be changed. None:
+    owners decide."""
+    links: bool = False
+    """People make read-only links; needs a ``trail``."""
 
 
 def present(value: Thing, by: timedelta | None = None) -> Thing:
@@ -209,6 +227,17 @@ class PageActions(FakeActions):
 
     async def preview_plain(self, identity: Identity, name: str, key: Key) -> tuple[str, ...]:
         return (f"All pods of {key.name} are replaced, a few at a time.", "Its values stay.")
+
+    async def preview_hand_over(
+        self, identity: Identity, key: Key, asked: HandOverRequest, *, links: bool = False
+    ) -> tuple[str, ...]:
+        to, problem = read_person(asked.to)
+        if problem:
+            raise InvalidInput({"to": problem})
+        before = Owners(label_of("ada"), (label_of("group:team-a"),))
+        after = before.handed_over("ada", to)
+        terms = HandOverTerms(key, identity, "ada", to, before, after, left=None)
+        return (known_words(to, ()), *terms_words(terms, None, 1, links=True))
 
     async def load_test_offer(self, identity: Identity, key: Key) -> LoadTestOffer:
         return self._require_load_tests().offer(identity, key)
@@ -446,6 +475,7 @@ class Sites:
             shell_image="registry.example.com/debug:1",
             load_test_image="registry.example.com/load-test:1",
             database=_database(self._folder / name, site),
+            share_links=site.links,
         )
         store = self.stores[name]
         sync = cast("ClusterSync", _Sync(store))
@@ -482,9 +512,12 @@ class Sites:
             read_top=read_top,
             read_history=read_history,
             forms=replace(views.forms, presets=PRESETS),
-            sessions=cast("Any", Listed(site.sessions)) if site.sessions else views.sessions,
-            people=cast("Any", Held(site.roles)) if site.roles else views.people,
+            sessions=views.sessions if site.sessions is None else Listed(site.sessions),
+            people=views.people if site.roles is None else Held(site.roles),
+            by_owner=site.roles is None,
         )
+        if app._links is not None:
+            app._links._recorder = UNRECORDED  # nothing writes the trail here
         if not site.known:
             app._rights._authorizer = Silent()
         app.hub.start()
@@ -501,24 +534,38 @@ def _database(folder: Path, site: Site) -> str:
     return f"sqlite:///{folder}/portal.db"
 
 
-class Listed:
-    """Sessions to look at."""
+class Listed(SessionAdministration):
+    """Sessions to look at, which have ended when somebody ends them."""
 
     def __init__(self, sessions: Sequence[PresentSession]) -> None:
-        self._sessions = sessions
+        self._shown = sessions
 
     def listed(self, identity: Identity) -> list[PresentSession]:
-        return [present(each) for each in self._sessions]
+        if ADMINISTRATORS not in identity.groups:
+            raise Forbidden("Only administrators see who is signed in.")
+        return [present(each) for each in self._shown]
+
+    async def end(self, identity: Identity, id: str) -> None:
+        raise NotFound("That session has ended already.")
 
 
-class Held:
-    """Roles to look at."""
+class Held(People):
+    """Roles to look at, which Kubernetes lets nobody change."""
 
     def __init__(self, roles: Sequence[HeldRole]) -> None:
-        self._roles = roles
+        self._shown = roles
 
     async def listed(self, identity: Identity, key: Key) -> list[HeldRole]:
-        return list(self._roles)
+        return list(self._shown)
+
+    async def grant(self, identity: Identity, key: Key, role: str, who: str) -> None:
+        _, problem = read_subject(who)
+        if problem:
+            raise InvalidInput({"who": problem})
+        raise Forbidden(f"Kubernetes does not let you give the role {role} in {key.namespace}.")
+
+    async def revoke(self, identity: Identity, key: Key, name: str) -> None:
+        raise Forbidden(f"Kubernetes does not let you delete {name} in {key.namespace}.")
 
 
 class Silent:

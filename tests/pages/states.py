@@ -230,6 +230,10 @@ SITES = {
     "cut-off": Site(trail=(), projects=Unreachable),
     "away": Site(APPS, trail=()),
     "signed-in": Site({"well": WELL}, sessions=SESSIONS, roles=ROLES),
+    "signed-in-guest": Site(user="grace", groups="guests", sessions=SESSIONS),
+    "crowded": Site({"well": WELL}, sessions=200 * SESSIONS, roles=40 * ROLES),
+    "nobody": Site({"well": WELL}, sessions=(), roles=()),
+    "sharing": Site(APPS, trail=EVENTS[:1], links=True),
 }
 
 # States.
@@ -370,6 +374,66 @@ STATES: tuple[State, ...] = (
         press(f"#{ids.PEOPLE_SHOW}"),
         of="well",
         site="signed-in",
+    ),
+    app("people", "#people-list p", press(f"#{ids.PEOPLE_SHOW}"), of="well", site="nobody"),
+    app(
+        "people",
+        "[data-testid=held-role] >> nth=79",
+        press(f"#{ids.PEOPLE_SHOW}"),
+        of="well",
+        site="crowded",
+    ),
+    app(
+        "people-badly",
+        "#people-who-note .note-error",
+        fill({"#people-who": "ann"}, "#people-grant"),
+        of="well",
+        site="signed-in",
+    ),
+    app(
+        "people-not-given",
+        "#people-message .notice",
+        fill({"#people-who": "user:ann"}, "#people-grant"),
+        of="well",
+        site="signed-in",
+    ),
+    app(
+        "people-not-taken",
+        "#people-list .notice",
+        press("#people-show", "[data-testid=held-role] button"),
+        of="well",
+        site="signed-in",
+    ),
+    *(
+        app(
+            "hand-over",
+            dialog(ids.HAND_OVER_MODAL),
+            fill({"#hand-over-to": "user:ann@example.org"}, "#hand-over-ask"),
+            of="well",
+            site=site,
+        )
+        for site in ("portal", "signed-in")
+    ),
+    app(
+        "hand-over-badly",
+        "#hand-over-to-note .note-error",
+        fill({"#hand-over-to": "group:team-a"}, "#hand-over-ask"),
+        of="well",
+    ),
+    app("links", "#links-list p", press("#links-show"), of="well", site="sharing"),
+    app(
+        "link-made",
+        "[data-testid=link]",
+        press("#link-make", "#links-show"),
+        of="scaled",
+        site="sharing",
+    ),
+    app(
+        "link-revoked",
+        "[data-testid=made-link]",
+        press("#link-make", "[data-testid=link] button"),
+        of="idle",
+        site="sharing",
     ),
     app("not-found", "[data-testid=app-gone]", of="nothing"),
     app("loading", of="nothing", site="loading"),
@@ -670,6 +734,17 @@ STATES: tuple[State, ...] = (
     State(Page.AUDIT, "away", "/admin/audit", "[role=alert]", site="away"),
     State(Page.SESSIONS, "none", "/admin/sessions", ".notice"),
     State(Page.SESSIONS, "several", "/admin/sessions", "[data-testid=session]", site="signed-in"),
+    State(Page.SESSIONS, "none", "/admin/sessions", "#sessions p", site="nobody"),
+    State(Page.SESSIONS, "refused", "/admin/sessions", ".notice", site="signed-in-guest"),
+    State(Page.SESSIONS, "many", "/admin/sessions", "text=older ones are left out", site="crowded"),
+    State(
+        Page.SESSIONS,
+        "not-ended",
+        "/admin/sessions",
+        "#sessions .notice",
+        press("[data-testid=session] button"),
+        site="signed-in",
+    ),
     State(Page.TRAIL, "own", "/trail", ".audit-entries li", site="audited-guest"),
     State(
         Page.TRAIL, "app", app_trail_path(Key("apps", "well")), ".audit-entries li", site="audited"

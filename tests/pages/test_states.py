@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from .observed import NARROW, OF_COLOURS, OF_LAYOUT, USUAL, WIDTHS, Tab, tab
+from .observed import USUAL, Tab, tab
 from .site import Running
 from .states import STATES, State
 
@@ -33,18 +33,4 @@ def problems(here: Tab, sites: Running, state: State) -> dict[str, list[str]]:
     here.open(sites.url(state.site) + state.path, state.status)
     state.act(here.page)
     here.page.locator(state.shows).first.wait_for()
-    here.idle()
-    found: dict[str, list[str]] = {}
-    found["axe"] = here.axe()
-    here.theme("dark")
-    found["axe, dark"] = here.axe(OF_COLOURS)
-    for width in WIDTHS:
-        here.width(width)
-        found[f"sideways at {width}"] = here.sideways()
-        if width == NARROW:
-            found[f"axe, {width}"] = here.axe(OF_LAYOUT)
-    found["moving"] = here.moving()
-    here.width(USUAL)
-    found["keyboard"] = here.unreached()
-    found["errors"] = list(here.problems)
-    return {what: those for what, those in found.items() if those}
+    return here.faults()

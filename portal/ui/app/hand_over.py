@@ -31,11 +31,12 @@ _KEPT = {
         "May operate it": Role.OPERATE,
         "May own it": Role.OWN,
     },
-    False: {"The roles there are": ROLES_KEPT, "Nothing: your role is taken back": NOTHING},
+    False: {"Your roles there": ROLES_KEPT, "Nothing: your role is taken back": NOTHING},
 }
 """Choices of what is kept, where owners decide (True) and where Kubernetes does (False)."""
 
-_NO_ROLE = "none, or one that they have"
+NO_ROLE = "none"
+"""The choice of giving no role; an empty one would have no words in its place."""
 
 _FIELDS = ("to", "role", "keep")
 _NOTES = (ids.HAND_OVER_TO_NOTE, ids.HAND_OVER_ROLE_NOTE, ids.HAND_OVER_KEEP_NOTE)
@@ -70,10 +71,10 @@ def hand_over_panel(namespace: str, *, by_owner: bool, roles: bool) -> html.Div:
                 dbc.Select(
                     id=ids.HAND_OVER_ROLE,
                     options=[
-                        {"label": _NO_ROLE, "value": ""},
+                        {"label": "none, or the one that they have", "value": NO_ROLE},
                         *({"label": each, "value": each} for each in ROLES),
                     ],
-                    value="",
+                    value=NO_ROLE,
                 ),
                 note_id=ids.HAND_OVER_ROLE_NOTE,
                 hint="It holds for every app of the namespace.",
@@ -90,7 +91,10 @@ def hand_over_panel(namespace: str, *, by_owner: bool, roles: bool) -> html.Div:
                 note_id=ids.HAND_OVER_KEEP_NOTE,
                 class_name="" if by_owner or roles else "gone",
             ),
-            button("Hand over", ids.HAND_OVER_ASK, color="secondary", outline=True),
+            html.Div(
+                button("Hand over", ids.HAND_OVER_ASK, color="secondary", outline=True),
+                className="button-row",
+            ),
             html.Div(id=ids.HAND_OVER_MESSAGE, role="status"),
         ]
     )
@@ -141,7 +145,7 @@ def register(app: Callbacks, context: UiContext) -> None:
             words = await context.actions.preview_hand_over(
                 context.identity(),
                 Key(*key),
-                HandOverRequest(to or "", keep or "", role or ""),
+                _request(to, role, keep),
                 links=context.links is not None,
             )
         except InvalidInput as error:
@@ -165,9 +169,7 @@ def register(app: Callbacks, context: UiContext) -> None:
         if not clicks:
             return (no_update,) * 6
         try:
-            await context.actions.hand_over(
-                context.identity(), Key(*key), HandOverRequest(to or "", keep or "", role or "")
-            )
+            await context.actions.hand_over(context.identity(), Key(*key), _request(to, role, keep))
         except InvalidInput as error:
             return False, None, None, *_notes(error)
         except Exception as error:
@@ -175,6 +177,10 @@ def register(app: Callbacks, context: UiContext) -> None:
         return False, None, notice(REQUESTED), None, None, None
 
     close_on_cancel(app, ids.HAND_OVER_MODAL, ids.HAND_OVER_CANCEL)
+
+
+def _request(to: str | None, role: str | None, keep: str | None) -> HandOverRequest:
+    return HandOverRequest(to or "", keep or "", "" if role in {None, NO_ROLE} else role or "")
 
 
 def _notes(error: InvalidInput) -> tuple[Node, ...]:

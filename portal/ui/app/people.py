@@ -33,7 +33,10 @@ def people_panel(namespace: str) -> html.Div:
                 "pods have names of their own. You give no more than you have.",
                 className="words quiet-text",
             ),
-            button("Who may do what", ids.PEOPLE_SHOW, color="secondary", outline=True),
+            html.Div(
+                button("Who may do what", ids.PEOPLE_SHOW, color="secondary", outline=True),
+                className="button-row",
+            ),
             html.Div(id=ids.PEOPLE_LIST),
             field(
                 ids.PEOPLE_WHO,
@@ -57,7 +60,10 @@ def people_panel(namespace: str) -> html.Div:
                 ),
                 note_id=ids.PEOPLE_ROLE_NOTE,
             ),
-            button("Give the role", ids.PEOPLE_GRANT, color="secondary", outline=True),
+            html.Div(
+                button("Give the role", ids.PEOPLE_GRANT, color="secondary", outline=True),
+                className="button-row",
+            ),
             html.Div(id=ids.PEOPLE_MESSAGE, role="status"),
         ]
     )

@@ -56,14 +56,14 @@ def layout(context: UiContext, identity: Identity) -> Node:
     )
 
 
-def _listed(context: UiContext, identity: Identity) -> Node:
+def _listed(context: UiContext, identity: Identity) -> list[Node]:
     try:
         return present(_sessions(context).listed(identity))
     except Exception as error:
-        return refusal(error)
+        return [refusal(error)]
 
 
-def present(sessions: list[PresentSession]) -> Node:
+def present(sessions: list[PresentSession]) -> list[Node]:
     """The list of sessions, the newest first."""
     more = len(sessions) - MOST
     return [
@@ -101,7 +101,7 @@ def register(app: Callbacks, context: UiContext) -> None:
         try:
             await _sessions(context).end(identity, session)
         except Exception as error:
-            return [refusal(error), _listed(context, identity)]
+            return [refusal(error), *_listed(context, identity)]
         return _listed(context, identity)
 
 

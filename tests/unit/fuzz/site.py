@@ -313,7 +313,7 @@ _VALUES: dict[tuple[str, str], st.SearchStrategy[Any]] = {
     (ids.PEOPLE_WHO, "value"): some.halves(st.just("user:ann"), _maybe_texts),
     (ids.PEOPLE_ROLE, "value"): some.halves(st.just("viewer"), _maybe_texts),
     (ids.HAND_OVER_TO, "value"): some.halves(st.just("user:ann"), _maybe_texts),
-    (ids.HAND_OVER_ROLE, "value"): some.halves(st.just(""), _maybe_texts),
+    (ids.HAND_OVER_ROLE, "value"): some.halves(st.just("none"), _maybe_texts),
     (ids.HAND_OVER_KEEP, "value"): some.halves(st.just("operate"), _maybe_texts),
     (ids.LINK_LASTS, "value"): some.halves(st.just("1 hour"), _maybe_texts),
     (ids.CHART_NAME, "value"): some.names,

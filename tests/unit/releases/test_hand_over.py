@@ -95,7 +95,7 @@ async def test_the_new_owner_has_it_and_the_one_before_has_nothing(world: World)
         "bob becomes the owner of sales: may change, share, hand over and remove it.",
         "You can then no longer change or share it, read its values and logs, or take it back.",
         "Only bob, those who may own it and administrators can give it back.",
-        "Read-only links that you have made end.",
+        "Read-only links that you made stop working.",
         "It counts as one of bob's apps (limits.apps), no longer of ann's.",
     )
     assert world.records.written == [], "looking changes nothing"
@@ -148,7 +148,7 @@ async def test_the_former_owner_keeps_what_was_chosen_and_what_was_said(
         Role.OPERATE: "You can still change it and read it (operate)",
         Role.VIEW: "You can still read its values, logs and objects (view)",
     }[keep] in words
-    assert ("links that you have made end" in words) is (keep is not Role.OWN)
+    assert ("links that you made stop working" in words) is (keep is not Role.OWN)
     assert ("can give it back" in words) is (keep is not Role.OWN)
     if keep is Role.OWN:
         await hand(world, asked=to("ann", keep=NOTHING))

@@ -11,7 +11,7 @@ from portal.domain.owners import Role
 from portal.domain.role_bindings import ROLES
 from portal.releases.new_owner import NOTHING, ROLES_KEPT
 from portal.ui import ids
-from portal.ui.app.hand_over import hand_over_dialog, hand_over_panel
+from portal.ui.app.hand_over import NO_ROLE, hand_over_dialog, hand_over_panel
 from portal.ui.app.live import APP_PARTS
 from tests.unit.ui import fixtures
 
@@ -39,7 +39,7 @@ def test_owners_choose_what_is_kept_and_are_not_asked_for_a_role() -> None:
 
 def test_where_kubernetes_decides_a_role_of_the_namespace_can_be_given() -> None:
     panel = hand_over_panel("apps", by_owner=False, roles=True)
-    assert choices(panel, ids.HAND_OVER_ROLE) == ["", *ROLES]
+    assert choices(panel, ids.HAND_OVER_ROLE) == [NO_ROLE, *ROLES]
     assert choices(panel, ids.HAND_OVER_KEEP) == [ROLES_KEPT, NOTHING]
     assert found(panel, ids.HAND_OVER_KEEP).value == ROLES_KEPT
     assert "every app of the namespace" in str(panel)

@@ -377,7 +377,7 @@ def value_for(key: Key) -> Any:
         (ids.PEOPLE_WHO, "value"): "user:ann",
         (ids.PEOPLE_ROLE, "value"): "viewer",
         (ids.HAND_OVER_TO, "value"): "user:ann",
-        (ids.HAND_OVER_ROLE, "value"): "",
+        (ids.HAND_OVER_ROLE, "value"): "none",
         (ids.HAND_OVER_KEEP, "value"): "roles",
         (ids.PLAIN_NAME, "data"): "restart",
         (ids.VERSION_PLAN, "data"): None,

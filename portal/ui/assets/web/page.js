@@ -197,9 +197,18 @@
     return field.value !== "" && field.validity.valid ? Number(field.value) : null;
   }
 
+  /* Dash throws for the id of an element that is none of its own components, such as a live part's. */
+  function propsOf(id) {
+    try {
+      return window.dash_component_api?.getLayout(id)?.props;
+    } catch {
+      return undefined;
+    }
+  }
+
   /* Some fields tell what they hold when typing stops; a button pressed sooner must not miss it. */
   document.addEventListener("focusout", ({ target }) => {
-    const known = target.id && window.dash_component_api?.getLayout(target.id)?.props;
+    const known = target.id && propsOf(target.id);
     if (typeof known?.debounce !== "number") return;
     const value = held(target);
     if (String(value ?? "") !== String(known.value ?? "")) window.dash_clientside.set_props(target.id, { value });
