@@ -74,6 +74,18 @@ class Connection(ASGIProtocol):
             if timer is not None:
                 timer.cancel()
         super().connection_lost(exc)
+        task: asyncio.Task[None] | None = self._task  # pyright: ignore
+        if self._websocket is not None and task is not None:  # pyright: ignore
+            task.add_done_callback(self._take_apart)
+
+    def _take_apart(self, _: asyncio.Task[None]) -> None:
+        """Drop the parts of a WebSocket that has ended, which refer to each other.
+
+        Otherwise they wait for a full garbage collection, and after a thousand connections that
+        holds the loop up for 150 ms.
+        """
+        self._websocket = self._task = self._flow_control = None
+        self._current_request = self._body_receiver = self.transport = None
 
     def _build_http_scope(self, *arguments: object) -> dict[str, Any]:
         return self._with_peer(super()._build_http_scope(*arguments))  # pyright: ignore

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 from starlette.types import Message, Receive, Scope, Send
+
+from portal.web.worker import Connection
 
 
 def say(text: str) -> None:
@@ -40,7 +43,12 @@ class App:
 
     async def _answer(self, path: str, send: Send) -> None:
         body = b"hello"
-        if path != "/":
+        if path == "/kept":
+            gc.disable()
+            found = [each for each in gc.get_objects() if isinstance(each, Connection)]
+            # One that has lost its parts is freed by its last timer, within seconds.
+            body = str(sum(each.transport is not None for each in found)).encode()  # pyright: ignore
+        elif path != "/":
             say("asked")
             await self.stopping.wait()
             body = b"slowly"
@@ -52,6 +60,9 @@ class App:
 
     async def _live(self, path: str, receive: Receive, send: Send) -> None:
         await receive()
+        if path == "/refused":
+            await send({"type": "websocket.close"})
+            return
         await send({"type": "websocket.accept"})
         await send({"type": "websocket.send", "text": "hello"})
         if path == "/flood":

@@ -184,6 +184,21 @@ def test_there_is_an_end_to_how_many_may_connect(lasting: Server) -> None:
         assert answer.startswith(b"HTTP/1.1 200")
 
 
+def test_nothing_is_left_of_a_websocket_that_was_refused(lasting: Server) -> None:
+    """Else a collection of the garbage of many of them would hold the loop up."""
+    before = kept(lasting)
+    for _ in range(10):
+        with lasting.ask("/refused", UPGRADE) as refused:
+            assert read_all(refused).startswith(b"HTTP/1.1 403")
+    assert kept(lasting) <= before + 1  # without garbage collection
+
+
+def kept(server: Server) -> int:
+    """Return how many connections are in memory; garbage is not collected from now on."""
+    with server.ask("/kept", "Connection: close\r\n") as asked:
+        return int(read_all(asked).rpartition(b"\r\n")[2])
+
+
 def test_idle_and_live_connections_do_not_hold_it_up(server: Server) -> None:
     with (
         server.ask("/") as idle,
