@@ -28,6 +28,7 @@ from portal.auth.policy import Policy
 from portal.auth.transport import Transport
 from portal.authentication import authentication
 from portal.autoscalers.followers import Followers
+from portal.autoscalers.kept import KeptReactions
 from portal.autoscalers.load_forecast import expected
 from portal.autoscalers.readings import Readings
 from portal.catalog.catalog import Catalog
@@ -168,15 +169,15 @@ class WebApp:
         self._trail = trail = Trail(
             self._database, portal=socket.gethostname(), log_entries=settings.audit_log
         )
-        self._history = _history(settings, self._database, store)
+        followers = Followers(store)
+        stack.callback(followers.close)
+        self._history = _history(settings, self._database, store, KeptReactions(followers))
         self._longer = _longer(settings, self._history, store, stack)
         self._metrics = Metrics()
         self._webhook, self._troubles = _webhook(settings, store, stack)
         self._load_tests = LoadTestReader(
             PodLogs(sync.client), self._changed, lambda key: ready_pods(store.snapshot.app(key))
         )
-        followers = Followers(store)
-        stack.callback(followers.close)
         self._actions = _actions(
             settings,
             sync,
@@ -563,7 +564,9 @@ def _database(settings: Settings, stack: AsyncExitStack) -> Database | None:
     return database
 
 
-def _history(settings: Settings, database: Database | None, store: Store) -> HistoryKeeper | None:
+def _history(
+    settings: Settings, database: Database | None, store: Store, reactions: KeptReactions
+) -> HistoryKeeper | None:
     """The keeper of the history of apps, if there is a database."""
     if database is None:
         return None
@@ -572,6 +575,7 @@ def _history(settings: Settings, database: Database | None, store: Store) -> His
         store,
         holder=f"{socket.gethostname()}_{uuid.uuid4().hex}",
         days=settings.history_days,
+        reactions=reactions,
     )
 
 

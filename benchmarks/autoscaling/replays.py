@@ -114,11 +114,11 @@ def _use(pod: Pod, used: PodUsage) -> PodUse:
 
 def start_up_of(name: str, polls: Sequence[Poll]) -> float:
     """Return the usual time in seconds until a pod of an app was ready."""
-    found = {
-        each.name: each.ready_since - each.started
-        for poll in polls
-        for each in poll.pods.get(name, ())
-        if each.ready == "True" and each.started not in {None, NEVER}
-        if each.started is not None
-    }
+    found: dict[str, float] = {}
+    for poll in polls:
+        for each in poll.pods.get(name, ()):
+            if each.ready == "True" and each.started not in {None, NEVER}:
+                took = each.ready_since - (each.started or 0.0)
+                # One that was not ready for a while became ready again later.
+                found[each.name] = min(took, found.get(each.name, took))
     return percentile([*found.values()], 50) if found else 30.0

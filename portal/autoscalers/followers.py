@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from msgspec.structs import replace
@@ -13,6 +13,8 @@ from msgspec.structs import replace
 from portal.autoscalers.controller import Controller, Evidence, controller_of
 from portal.autoscalers.decided import decided_of
 from portal.autoscalers.following import MOST_PODS, Followed, followed
+from portal.autoscalers.kept import with_kept
+from portal.autoscalers.reaction import ScaleUp
 from portal.autoscaling.engine import Decision
 from portal.autoscaling.explain import Turn, turns
 from portal.autoscaling.spec import Flags
@@ -29,6 +31,8 @@ AT_ONCE = 5
 
 FEW = 50
 """The decisions up to which each one may change what the controller's flags are taken to be."""
+
+Kept = Mapping[tuple[str, str], Sequence[ScaleUp]]
 
 LOOKS_FOR = 15.0
 """Seconds after which nobody looks any more: pages are rendered again every few seconds."""
@@ -60,6 +64,8 @@ class Followers:
         self._looked: dict[Key, float] = {}
         self._newer: dict[str, dict[Key, PodUsage]] = {}
         self._waiting: dict[Key, None] = {}
+        self._kept: dict[Key, Kept] = {}
+        """The scale-ups that a database had of apps, by name and uid of their autoscalers."""
         self._handle: asyncio.Handle | None = None
         self._evidence = Evidence()
         self.controller = Controller()
@@ -82,6 +88,30 @@ class Followers:
         if app not in self._of:
             self._follow((app,))
         return self._of.get(app, {})
+
+    def known(self, app: Key) -> Iterable[Followed]:
+        """Return what is known of the autoscalers of an app that are followed already."""
+        return self._of.get(app, {}).values()
+
+    def restore(self, app: Key, kept: Kept) -> None:
+        """Put the scale-ups that were kept of an app's autoscalers before those seen since."""
+        self._kept[app] = kept
+        if app in self._of:
+            self._of[app] = self._restored(app, {}, self._of[app])
+
+    def _restored(
+        self, app: Key, before: Mapping[Key, Followed], after: dict[Key, Followed]
+    ) -> dict[Key, Followed]:
+        """Return what is followed, with the scale-ups that were kept of what is new in it."""
+        kept = self._kept.get(app)
+        if kept is None:
+            return after
+        return {
+            key: found
+            if key in before or not (ups := kept.get((key.name, found.hpa.uid)))
+            else replace(found, scale_ups=with_kept(found.scale_ups, ups))
+            for key, found in after.items()
+        }
 
     def look(self, app: Key) -> None:
         """Note that somebody looks at an autoscaler of an app now."""
@@ -157,6 +187,8 @@ class Followers:
         now, apps = self._clock(), self._store.snapshot.apps
         for key in keys:
             app = apps.get(key)
+            if app is None:
+                self._kept.pop(key, None)
             if app is None or not app.hpas:
                 for hpa in self._of.pop(key, {}):
                     self._turns.pop(hpa, None)
@@ -164,7 +196,8 @@ class Followers:
                 continue
             try:
                 before = self._of.get(key, {})
-                self._of[key] = _all(before, self._newest(app), now, self.controller.flags)
+                found = _all(before, self._newest(app), now, self.controller.flags)
+                self._of[key] = self._restored(key, before, found)
                 self._learn(before, self._of[key])
             except Exception:  # a state that nobody has thought of must not end the following
                 log.exception("cannot follow the autoscalers of %s", key)

@@ -17,7 +17,7 @@ SLACK = 2.0
 """Seconds by which times of one moment may differ: they are whole seconds, of several machines."""
 
 
-class PodStart(Struct, frozen=True):
+class PodStart(Struct, frozen=True, omit_defaults=True):
     """The start of a new pod: when it passed each step, in Unix seconds; None if not known.
 
     ``prepared`` is when its node began with the first image, so volumes and network were there.

@@ -56,7 +56,7 @@ STEPS = (
 """The names of the steps, in their order."""
 
 
-class ScaleUp(Struct, frozen=True):
+class ScaleUp(Struct, frozen=True, omit_defaults=True):
     """One scale-up, ``decided`` in Unix seconds, with its new pods.
 
     ``before`` is None if the number of pods before is not known. ``crossed`` is the last time at

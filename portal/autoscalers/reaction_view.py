@@ -153,7 +153,8 @@ _REQUEST = StepBar(
 )
 
 NOTHING = ReactionView(
-    "No scale-up has been seen yet. The portal keeps the newest ones in memory from when it starts."
+    "No scale-up has been seen yet. The portal keeps the newest ones: in its database, or without "
+    "one in memory from when it starts."
 )
 
 

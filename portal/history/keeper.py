@@ -11,18 +11,21 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec.structs import replace
 
 from portal.database.database import Database
 from portal.domain.errors import DatabaseUnavailable
 from portal.domain.keys import Key
-from portal.history.model import DAY, ChartRange, Due
+from portal.history.model import DAY, ChartRange, Due, Kept, Reactions
 from portal.history.summary import Summary, coarser
 from portal.state.model import AppState
 from portal.state.store import APPS_A_TURN, Store
 from portal.state.timeline import Timeline
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +47,7 @@ class HistoryKeeper:
     """Writes the store's histories and timelines to the database, and restores them from it.
 
     Of several portals with one database the holder of a lease writes. ``days`` is how long
-    summaries and the histories of removed apps are kept.
+    summaries and the histories of removed apps are kept. ``reactions`` are kept with them.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class HistoryKeeper:
         *,
         holder: str,
         days: int = 30,
+        reactions: Reactions[Any] | None = None,
         interval: float = INTERVAL,
         retry: float = RETRY,
         clock: Callable[[], float] = time.time,
@@ -62,6 +66,7 @@ class HistoryKeeper:
         self._store = store
         self._holder = holder
         self._days = days
+        self._reactions = reactions
         self._interval = interval
         self._retry = retry
         self._clock = clock
@@ -69,6 +74,8 @@ class HistoryKeeper:
         self._restored: set[Key] = set()
         self._saved: dict[Key, Timeline] = {}
         """The timelines that are in the database, of apps that are there."""
+        self._reacted: dict[Key, object] = {}
+        """The scale-ups that are in the database, of apps that are there."""
         self._gap: tuple[datetime, datetime] | None = None
         self._begun = False
         self._closed = False
@@ -142,11 +149,19 @@ class HistoryKeeper:
             await self._restore(keys)
 
     async def _restore(self, keys: Sequence[Key]) -> None:
-        now = int(self._clock())
-        kept = await self._database.read(
-            lambda connection: _tables().read_recent(connection, keys, now)
-        )
+        now, reactions = int(self._clock()), self._reactions
+
+        def read(connection: Connection) -> tuple[dict[Key, Kept], dict[Key, Any]]:
+            kept = _tables().read_recent(connection, keys, now)
+            bodies = {key: each.reactions for key, each in kept.items() if each.reactions}
+            if reactions is None:
+                return kept, {}
+            return kept, {key: reactions.decoded(body) for key, body in bodies.items()}
+
+        kept, reacted = await self._database.read(read)
         for key in keys:
+            if reactions is not None and (before := reacted.get(key)) is not None:
+                reactions.restore(key, before)
             if (found := kept.get(key)) is not None:
                 self._store.restore(key, found.history, self._with_gap(found.timeline))
                 self.counts["restored"] += 1
@@ -179,12 +194,14 @@ class HistoryKeeper:
         apps = self._store.snapshot.apps
         self._restored = {key for key in self._restored if key in apps}
         self._saved = {key: timeline for key, timeline in self._saved.items() if key in apps}
+        self._reacted = {key: known for key, known in self._reacted.items() if key in apps}
         holder = self._holder
         since = await self._database.write(
             lambda connection: _tables().take_lease(connection, holder, now)
         )
         if since is None:
             self._saved.clear()
+            self._reacted.clear()
             return False
         known = [state for key, state in apps.items() if key in self._restored]
         for states in _batches(known, APPS_AT_ONCE):
@@ -197,17 +214,33 @@ class HistoryKeeper:
 
     async def _save(self, states: Sequence[AppState], since: int, now: int) -> bool:
         holder, batch = self._holder, [self._due(each) for each in states]
-        saved = await self._database.write(
-            lambda connection: _tables().save(connection, holder, batch, since, now)
-        )
+        reactions = self._reactions
+        reacted = {each.key: known for each in states for known in self._new_reactions(each.key)}
+
+        def write(connection: Connection) -> bool:
+            bodies = (
+                {}
+                if reactions is None
+                else {key: reactions.encoded(known) for key, known in reacted.items()}
+            )
+            return _tables().save(connection, holder, batch, since, now, bodies)
+
+        saved = await self._database.write(write)
         if saved:
             self._saved |= {each.key: each.timeline for each in states}
+            self._reacted |= reacted
             self.counts["written"] += len(states)
         return saved
 
     def _due(self, state: AppState) -> Due:
         changed = self._saved.get(state.key) is not state.timeline
         return Due(state.key, state.history, state.timeline if changed else None)
+
+    def _new_reactions(self, key: Key) -> Iterator[Any]:
+        """Yield the scale-ups of an app if they are not written yet."""
+        known = None if self._reactions is None else self._reactions.known(key)
+        if known is not None and self._reacted.get(key) != known:
+            yield known
 
     # Longer ranges.
 

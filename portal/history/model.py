@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -14,11 +15,35 @@ QUARTER = 15 * 60
 DAY = 24 * 3600
 
 
+Known = TypeVar("Known")
+
+
+class Reactions(Protocol[Known]):
+    """The scale-ups of apps' autoscalers, which are kept with the histories of the apps."""
+
+    def known(self, key: Key) -> Known | None:
+        """Return what is to be kept of an app, equal while unchanged; None for nothing."""
+        ...
+
+    def encoded(self, known: Known) -> bytes:
+        """Return it as bytes. It runs in a thread."""
+        ...
+
+    def decoded(self, body: bytes) -> Known | None:
+        """Return what was kept; None if it cannot be read. It runs in a thread."""
+        ...
+
+    def restore(self, key: Key, kept: Known) -> None:
+        """Put what was kept of an app before what has been seen of it."""
+        ...
+
+
 class Kept(Struct, frozen=True):
     """The part of an app's history that a portal has in memory, as the database has it."""
 
     history: History
     timeline: Timeline | None
+    reactions: bytes | None = None
 
 
 class Due(Struct, frozen=True):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import TypeVar
 
 import msgspec
@@ -53,6 +54,7 @@ APPS = Table(
     Column("name", Text),
     Column("seen", BigInteger),
     Column("timeline", LargeBinary),
+    Column("reactions", LargeBinary),
 )
 SAMPLES, DAYS = (
     Table(
@@ -99,8 +101,18 @@ def written_until(connection: Connection) -> int:
 # Writing.
 
 
-def save(connection: Connection, holder: str, batch: Sequence[Due], since: int, now: int) -> bool:
-    """Write what is new of some apps since the last time; False if another portal has the lease."""
+def save(
+    connection: Connection,
+    holder: str,
+    batch: Sequence[Due],
+    since: int,
+    now: int,
+    reactions: Mapping[Key, bytes] = MappingProxyType({}),
+) -> bool:
+    """Write what is new of some apps since the last time; False if another portal has the lease.
+
+    ``reactions`` are the scale-ups of those whose scale-ups have changed.
+    """
     if take_lease(connection, holder, now) is None:
         return False
     ids = _ids(connection, [each.key for each in batch], now)
@@ -121,6 +133,11 @@ def save(connection: Connection, holder: str, batch: Sequence[Due], since: int, 
     if timelines:
         connection.execute(
             text("UPDATE history_apps SET timeline = :timeline WHERE id = :id"), timelines
+        )
+    if reactions:
+        connection.execute(
+            text("UPDATE history_apps SET reactions = :reactions WHERE id = :id"),
+            [{"id": ids[key], "reactions": body} for key, body in reactions.items()],
         )
     return True
 
@@ -227,10 +244,15 @@ def read_recent(connection: Connection, keys: Sequence[Key], now: int) -> dict[K
     for row in found:
         blocks.setdefault(int(row.app), []).append(row.body)
     timelines = connection.execute(
-        select(APPS.c.id, APPS.c.timeline).where(APPS.c.id.in_(list(ids.values())))
+        select(APPS.c.id, APPS.c.timeline, APPS.c.reactions).where(
+            APPS.c.id.in_(list(ids.values()))
+        )
     )
-    told = {int(row.id): _timeline(row.timeline) for row in timelines}
-    return {key: Kept(_history(blocks.get(id, ()), now), told.get(id)) for key, id in ids.items()}
+    told = {int(row.id): (_timeline(row.timeline), row.reactions) for row in timelines}
+    return {
+        key: Kept(_history(blocks.get(id, ()), now), *told.get(id, (None, None)))
+        for key, id in ids.items()
+    }
 
 
 def read_samples(connection: Connection, key: Key, now: int, step: int) -> list[Summary]:
