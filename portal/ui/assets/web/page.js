@@ -199,7 +199,8 @@
 
   /* Some fields tell what they hold when typing stops; a button pressed sooner must not miss it. */
   document.addEventListener("focusout", ({ target }) => {
-    const known = target.id && window.dash_component_api?.getLayout(target.id)?.props;
+    if (!target.matches?.("input, textarea") || !/^[\w-]+$/.test(target.id)) return; // a part of a component
+    const known = window.dash_component_api?.getLayout(target.id)?.props;
     if (typeof known?.debounce !== "number") return;
     const value = held(target);
     if (String(value ?? "") !== String(known.value ?? "")) window.dash_clientside.set_props(target.id, { value });
@@ -269,7 +270,7 @@
     tick();
     describe();
     nameParts();
-    refocus();
+    requestAnimationFrame(refocus); // before it is drawn, when styles are computed anyway
     reachField();
     follow();
     if (!themed && document.getElementById("theme-toggle")) {
