@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from msgspec.structs import replace
 from playwright.sync_api import Browser, CDPSession, Locator, Page
@@ -166,7 +166,7 @@ class Cost:
 
     def __call__(self) -> dict[str, float]:
         """Return the sums so far, by their names."""
-        told: dict[str, Any] = self._session.send("Performance.getMetrics")
+        told = cast("Any", self._session.send("Performance.getMetrics"))
         return {each["name"]: each["value"] for each in told["metrics"]}
 
     def close(self) -> None:

@@ -208,7 +208,8 @@ def test_pods_that_count_as_one_change_nothing(
     def cores(at: int) -> float | None:
         return None if at % 47 == 5 else 0.1 + (at * at % 31) / 20
 
-    record, pods = load(cores, 120), replace(PODS, start_up=start_up)
+    record = [replace(each, base=2e7) for each in load(cores, 120)]
+    pods = replace(PODS, start_up=start_up)
     curve = run(record, spec, pods, 7)
     assert list(curve) == one_by_one(record, spec, pods, 7)
     assert len({each.replicas for each in curve}) > 3
