@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import audit, bring_up, flood, limits, logs, stop, weight
-from benchmarks.autoscaling import live, overview, peers, speed, what_if
+from benchmarks.autoscaling import live, overview, page, peers, speed, what_if
 from benchmarks.inputs import index
 from benchmarks.inputs import measure as inputs
 from benchmarks.launching import form, many, pairs
@@ -48,7 +48,19 @@ LAUNCHES: dict[str, Callable[[Ground, int], Awaitable[list[Row]]]] = {
     "many": many.measure,
     "person": as_person.measure,
 }
-ALL = ("demo", "engine", "audit", "flood", *LAUNCHES, "stop", "weight", "logs", "limits", *SCALE)
+ALL = (
+    "demo",
+    "engine",
+    "page",
+    "audit",
+    "flood",
+    *LAUNCHES,
+    "stop",
+    "weight",
+    "logs",
+    "limits",
+    *SCALE,
+)
 
 
 async def launches(chosen: list[str], options: argparse.Namespace, console: Console) -> list[Row]:
@@ -157,6 +169,8 @@ def _measure(options: argparse.Namespace, console: Console) -> int:
         keep(asyncio.run(audit.measure()))
     if "flood" in options.only:
         keep(asyncio.run(flood.measure()))
+    if "page" in options.only:
+        keep(page.measure())
     if "engine" in options.only:
         running = demo.ensure()
         _use(running.kubeconfig, running.binaries)

@@ -207,7 +207,9 @@ def _of_value(state: State, metric: Metric, total: int, tolerance: Tolerance) ->
     elif not state.pods:
         return _failed(metric, NO_PODS)
     else:
-        counted = sum(pod.phase == "Running" and pod.ready == "True" for pod in state.pods)
+        counted = sum(
+            pod.replicas for pod in state.pods if pod.phase == "Running" and pod.ready == "True"
+        )
         wanted = ratio * counted
         capped = rules_of(state.minor).capped and wanted > MAX32
         proposal = MAX32 if capped else ceil32(wanted)

@@ -80,25 +80,25 @@ def count(state: State, metric: Metric, samples: Samples) -> Counted | str:
     missing_requests: list[int] = []
     ignored: list[str] = []
     for pod, own in zip(pods, requests, strict=True):
-        name = pod.name
+        name, each = pod.name, pod.replicas
         sample = samples.get(name)
         if sample is not None:
             listed += 1
         if pod.deleting or pod.phase == "Failed":
-            ignored.append(name)
+            ignored += each * [name]
         elif pod.phase == "Pending":
-            unready.append(name)
-            unready_requested += own
+            unready += each * [name]
+            unready_requested += each * own
         elif sample is None:
-            missing.append(name)
-            missing_requests.append(own)
+            missing += each * [name]
+            missing_requests += each * [own]
         elif about_cpu and is_unready(pod, sample.at - sample.window):
-            unready.append(name)
-            unready_requested += own
+            unready += each * [name]
+            unready_requested += each * own
         else:
-            ready += 1
-            total += sample.value
-            requested += own
+            ready += each
+            total += each * sample.value
+            requested += each * own
     strangers = len(samples) - listed
     if not ready and not strangers:
         return NO_SAMPLES

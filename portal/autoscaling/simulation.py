@@ -18,7 +18,6 @@ from portal.autoscaling.metrics import tolerance_of
 from portal.autoscaling.replay import syncs
 from portal.autoscaling.spec import FLAGS, Flags, Metric, MetricSource, Spec, TargetType
 from portal.autoscaling.state import (
-    NEVER,
     Answer,
     Conditions,
     Container,
@@ -126,16 +125,15 @@ def simulate(
     It begins with so many ``replicas`` that have been ready for long. The last part of the record
     ends it; one without a next part for long was interrupted (``replay.INTERRUPTION``).
     """
-    made = _Pods(pods)
     curve: list[Point] = []
     wanted = desired = max(1, replicas)
-    made.begin(wanted)
+    made = _Pods(pods, wanted)
     history = History()
     known: Conditions = {}
     for at, load in syncs(record):
         made.follow(wanted, at)
         answers = [_answer(each, load, made, at, pods.most) for each in spec.metrics]
-        scale = Scale(wanted, len(made.all))
+        scale = Scale(wanted, made.count)
         decision = decide(State(at, spec, scale, made.all, answers, history, known, desired, flags))
         history, known, desired = decision.history, decision.conditions, decision.desired
         wanted = decision.replicas
@@ -144,48 +142,56 @@ def simulate(
 
 
 class _Pods:
-    """The pods of a simulation: the first ones are ready, others become so after a while."""
+    """The pods of a simulation: the first ones are ready, others become so after a while.
 
-    def __init__(self, model: PodModel) -> None:
+    Those whose samples are all of a time when they were ready count as one pod with so many
+    replicas, since they are alike for good; the newer ones count one by one.
+    """
+
+    def __init__(self, model: PodModel, replicas: int) -> None:
         requests = {name: round(model.request(name) * 1000) for name in RESOURCES}
         requests = {name: each for name, each in requests.items() if each}
         self._containers = (Container("app", requests),)
         self._start_up = model.start_up
         self._made = 0
-        self.all: list[Pod] = []
-        self.ready = 0
-        self.names: list[str] = []
-
-    def begin(self, count: int) -> None:
-        """Have so many pods that have been ready for long."""
-        for _ in range(count):
-            self._add(NEVER, ready=True)
+        self._older = replicas
+        self._newer: list[Pod] = []
         self._counted()
 
     def follow(self, wanted: int, at: float) -> None:
         """Have as many pods as are wanted: the newest go first, and those become ready in time."""
-        changed = len(self.all) != wanted
-        del self.all[wanted:]
-        while len(self.all) < wanted:
-            self._add(at, ready=False)
-        for place, pod in enumerate(self.all):
+        before = (self._older, len(self._newer))
+        self._older = min(self._older, wanted)
+        del self._newer[wanted - self._older :]
+        while self._older + len(self._newer) < wanted:
+            self._made += 1
+            name = f"pod-{self._made}"
+            made = Pod(name, self._containers, ready="False", ready_since=at, started=at)
+            self._newer.append(made)
+        changed = before != (self._older, len(self._newer))
+        for place, pod in enumerate(self._newer):
             if pod.ready == "False" and pod.started is not None:
                 since = pod.started + self._start_up
                 if at >= since:
-                    self.all[place] = replace(pod, ready="True", ready_since=since)
+                    self._newer[place] = replace(pod, ready="True", ready_since=since)
                     changed = True
+        while self._newer and self._settled(self._newer[0], at):
+            del self._newer[0]
+            self._older += 1
+            changed = True
         if changed:
             self._counted()
 
-    def _add(self, at: float, *, ready: bool) -> None:
-        self._made += 1
-        status = "True" if ready else "False"
-        name = f"pod-{self._made}"
-        self.all.append(Pod(name, self._containers, ready=status, ready_since=at, started=at))
+    def _settled(self, pod: Pod, at: float) -> bool:
+        return pod.ready == "True" and pod.ready_since <= at - FLAGS.sync_period
 
     def _counted(self) -> None:
-        self.names = [each.name for each in self.all if each.ready == "True"]
-        self.ready = len(self.names)
+        older = Pod("older", self._containers, replicas=self._older)
+        self.all = [older, *self._newer] if self._older else [*self._newer]
+        self.count = self._older + len(self._newer)
+        ready = [each for each in self.all if each.ready == "True"]
+        self.names = [each.name for each in ready]
+        self.ready = sum(each.replicas for each in ready)
 
 
 def _answer(metric: Metric, load: Load, pods: _Pods, at: float, most: float | None) -> Answer:
@@ -200,7 +206,7 @@ def _answer(metric: Metric, load: Load, pods: _Pods, at: float, most: float | No
         used = min(used, most)
     found = dict.fromkeys(pods.names, Sample(round(used * 1000), at, FLAGS.sync_period))
     base = load.base_of(metric.name)
-    if base and pods.ready < len(pods.all):
+    if base and pods.ready < pods.count:
         starting = Sample(round(base * 1000), at, FLAGS.sync_period)
         return {each.name: found.get(each.name, starting) for each in pods.all}
     return found

@@ -40,7 +40,8 @@ class Pod(Struct, frozen=True):
     ``ready`` is the status of its condition Ready ("True", "False" or "Unknown"), which it has had
     since ``ready_since``; None without the condition. ``requests`` are those of the pod as a whole
     (``spec.resources``); None without any. Pods made from one template should share one tuple of
-    ``containers``: its requests are then added up once.
+    ``containers``: its requests are then added up once. ``replicas`` are so many pods that differ
+    in nothing but the name and use the same: a simulation has them counted as one.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Pod(Struct, frozen=True):
     deleting: bool = False
     requests: Mapping[str, int] | None = None
     overhead: Mapping[str, int] = {}
+    replicas: int = 1
 
 
 class Sample(Struct, frozen=True):

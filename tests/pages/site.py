@@ -180,7 +180,11 @@ class StateStore(Store):
 
     def show(self, key: Key, state: AppState) -> None:
         """Have an app be in another state, as a watch would."""
-        self._states = {**self._states, key: _called(key, state)}
+        self.put(key, _called(key, state))
+
+    def put(self, key: Key, state: AppState) -> None:
+        """Have an app be in a state whose name and times are right as they are."""
+        self._states = {**self._states, key: state}
         for told in self._listeners:
             told(frozenset({key}))
 
@@ -590,6 +594,10 @@ class Running:
     def show(self, site: str, name: str, state: AppState) -> None:
         """Have an app of a site be in another state."""
         self._loop.call_soon_threadsafe(self._sites.stores[site].show, Key("apps", name), state)
+
+    def put(self, site: str, state: AppState) -> None:
+        """Have an app of a site be in a state whose times are right as they are."""
+        self._loop.call_soon_threadsafe(self._sites.stores[site].put, state.key, state)
 
 
 @contextmanager

@@ -30,9 +30,9 @@ from portal.ui import html, ids
 from portal.ui.accepts import AppKey, MadeUpLoad, OwnText
 from portal.ui.autoscaling.figures import figures_table
 from portal.ui.callbacks import Callbacks
-from portal.ui.components.basics import Node, icon, wildcards
+from portal.ui.components.basics import Node, icon
 from portal.ui.components.files import MAX_FILE
-from portal.ui.components.markup import live_chart
+from portal.ui.components.markup import live_chart, markup
 from portal.ui.components.preview import disclosure
 from portal.ui.components.sliders import field, message
 from portal.ui.context import UiContext
@@ -107,9 +107,10 @@ def panel(place: str, linked: str = "") -> list[Node]:
             id=ids.shape(place, "drawn"),
             className="d-none",
         ),
-        html.Div(
-            id=ids.shape(place, "figures"),
-            **wildcards({"aria-live": "polite", "data-testid": f"{place}-shape-figures"}),
+        markup(
+            ids.shape(place, "figures"),
+            None,
+            **{"aria-live": "polite", "data-testid": f"{place}-shape-figures"},
         ),
     ]
 
@@ -269,7 +270,7 @@ def _fields(place: str) -> list[Input]:
 def _outputs(place: str) -> list[Output]:
     return [
         Output(ids.shape(place, "series"), "data"),
-        Output(ids.shape(place, "figures"), "children"),
+        Output(ids.shape(place, "figures"), "content"),
         *(Output(ids.shape_note(place, name), "children") for name in _NOTED),
     ]
 

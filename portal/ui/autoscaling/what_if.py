@@ -36,6 +36,7 @@ from portal.ui.components.basics import (
     internal_link,
     wildcards,
 )
+from portal.ui.components.markup import markup
 from portal.ui.components.preview import disclosure
 from portal.ui.components.sliders import amount_slider, bounds_slider, target
 from portal.ui.context import UiContext
@@ -124,7 +125,7 @@ def what_if_card(settings: Settings, asked: Mapping[str, str], top: int) -> list
             ],
             className="button-row",
         ),
-        html.Div(id=ids.WHAT_IF_FIGURES, **wildcards({"aria-live": "polite"})),
+        markup(ids.WHAT_IF_FIGURES, None, **{"aria-live": "polite"}),
         disclosure(
             "Try a load other than the recorded one",
             html.Div(shapes.panel(shapes.PAGE, asked.get("load", ""))),
@@ -239,8 +240,16 @@ def register(app: Callbacks, context: UiContext) -> None:
     app.clientside_callback(
         ClientsideFunction("portal", "whatIfAsk"),
         Output(ids.WHAT_IF_NOW, "children"),
+        Output(ids.WHAT_IF_FIGURES, "aria-busy"),
         *[Input(ids.what_if(name), "value") for name in _CONTROLS],
         Input(ids.WHAT_IF_KEPT, "data"),
+    )
+    app.clientside_callback(
+        ClientsideFunction("portal", "whatIfAnswered"),
+        Output(ids.WHAT_IF_FIGURES, "aria-busy", allow_duplicate=True),
+        Input(ids.WHAT_IF_CURVES, "data"),
+        State(ids.WHAT_IF_BASE, "data"),
+        prevent_initial_call=True,
     )
     app.clientside_callback(
         ClientsideFunction("portal", "whatIfKeep"),
@@ -260,7 +269,7 @@ def register(app: Callbacks, context: UiContext) -> None:
 
     @app.callback(
         Output(ids.WHAT_IF_CURVES, "data"),
-        Output(ids.WHAT_IF_FIGURES, "children"),
+        Output(ids.WHAT_IF_FIGURES, "content"),
         Input(ids.WHAT_IF_ASKED, "data"),
         State(ids.APP_KEY, "data"),
         State(ids.AUTOSCALING_NAME, "data"),
@@ -273,16 +282,17 @@ def register(app: Callbacks, context: UiContext) -> None:
 
 
 async def replays(context: UiContext, key: Key, name: str, texts: Sequence[str]) -> tuple[Any, Any]:
-    """Return the curves and the figures of settings, replayed in a thread."""
+    """Return the curves, with the settings that they are of, and the figures."""
     scope = context.scope(autoscaling_topic(key, name), context.identity())
     given = context.what_if(scope, key, name)
     if given is None:
-        return [], html.P("There is nothing to replay.", className="words quiet-text")
+        nothing = html.P("There is nothing to replay.", className="words quiet-text")
+        return {"asked": list(texts), "curves": []}, nothing
     changes = scope.may(Permission.UPGRADE)
 
     def made() -> tuple[Any, Any]:
         view = variants_view(given, texts, context.prices)
-        curves = [flat(each) for each in view.curves]
+        curves = {"asked": list(texts), "curves": [flat(each) for each in view.curves]}
         return curves, plain(figures(view, given, key, changes=changes))
 
     return await in_thread(made)

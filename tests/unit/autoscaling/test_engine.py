@@ -57,6 +57,30 @@ def test_utilization_is_cut_to_whole_percent_before_the_ratio() -> None:
     assert found.trace.metrics[0].outcome is Outcome.TOLERATED
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pods(1)[0],
+        Pod("late", APP, ready="False", ready_since=-5.0, started=-5.0),
+        Pod("pending", APP, phase="Pending"),
+        Pod("going", APP, deleting=True),
+        Pod("unmeasured", APP, started=-1000.0),
+    ],
+    ids=lambda each: each.name,
+)
+@pytest.mark.parametrize("percent", [10, 70, 200])
+def test_replicas_of_a_pod_count_as_so_many_pods(kind: Pod, percent: int) -> None:
+    three = [replace(kind, name=f"one-of-{each}") for each in range(3)]
+    alike = [replace(kind, replicas=3)]
+
+    def proposal(among: list[Pod]) -> tuple[int, int, float, int]:
+        samples = used(percent, [*pods(2, 10), *(among if kind.name != "unmeasured" else [])])
+        found = decide(state(5, samples, among=[*pods(2, 10), *among])).trace.metrics[0]
+        return found.proposal, found.current, found.final_ratio, found.counted
+
+    assert proposal(alike) == proposal(three)
+
+
 def test_pods_are_grouped() -> None:
     running, late = pods(2), Pod("late", APP, ready="False", ready_since=-5.0, started=-5.0)
     among = [

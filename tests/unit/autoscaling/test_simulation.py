@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pytest
 from msgspec.structs import replace
 
+from portal.autoscaling.engine import decide
 from portal.autoscaling.replay import INTERRUPTION, syncs
 from portal.autoscaling.simulation import (
     Figures,
@@ -29,6 +30,9 @@ from portal.autoscaling.spec import (
     Spec,
     TargetType,
 )
+from portal.autoscaling.state import Container, Pod, Scale, State
+from portal.autoscaling.state import History as Kept
+from portal.autoscaling.state import Sample as Use
 from portal.state.history import History, Sample
 
 CPU = Metric(MetricSource.RESOURCE, "cpu", TargetType.UTILIZATION, 50)
@@ -153,3 +157,59 @@ def test_the_metric_that_is_nearest_its_limit_counts() -> None:
     assert found.over == 15
     assert found.highest == pytest.approx(100 * 2e8 / 2**27)
     assert limits_of(replace(spec, metrics=(CPU,)), PodModel()) == {}, "percent of no request"
+
+
+def one_by_one(record: list[Load], spec: Spec, pods: PodModel, replicas: int) -> list[Point]:
+    """The same simulation with each pod on its own."""
+    requests = {"cpu": round(pods.cpu * 1000), "memory": round(pods.memory * 1000)}
+    usual = Pod("", (Container("app", requests),))
+    there = [replace(usual, name=f"first-{each}") for each in range(replicas)]
+    wanted = desired = replicas
+    kept, known, curve = Kept(), {}, list[Point]()
+    for number, (at, each) in enumerate(syncs(record)):
+        del there[wanted:]
+        there += [
+            replace(usual, name=f"{number}-{place}", ready="False", ready_since=at, started=at)
+            for place in range(wanted - len(there))
+        ]
+        there = [
+            replace(pod, ready="True", ready_since=since)
+            if pod.ready == "False" and at >= (since := (pod.started or 0.0) + pods.start_up)
+            else pod
+            for pod in there
+        ]
+        ready = [pod.name for pod in there if pod.ready == "True"]
+        answers: list[dict[str, Use] | None] = []
+        for metric in spec.metrics:
+            used, base = each.of_pod(metric.name, len(ready)), each.base_of(metric.name)
+            sampled = {pod.name: used if pod.name in ready else base for pod in there}
+            of = {
+                name: Use(round(amount * 1000), at, FLAGS.sync_period)
+                for name, amount in sampled.items()
+                if amount
+            }
+            answers.append(of if used is not None and ready else None)
+        scale = Scale(wanted, len(there))
+        decision = decide(State(at, spec, scale, there, answers, kept, known, desired))
+        kept, known, desired = decision.history, decision.conditions, decision.desired
+        wanted = decision.replicas
+        curve.append(Point(at, each, wanted, len(ready)))
+    return curve
+
+
+@pytest.mark.parametrize("start_up", [0.0, 7.0, 30.0, 100.0, 400.0])
+@pytest.mark.parametrize("behavior", [None, ScalingBehavior()])
+def test_pods_that_count_as_one_change_nothing(
+    start_up: float, behavior: ScalingBehavior | None
+) -> None:
+    memory = Metric(MetricSource.RESOURCE, "memory", TargetType.UTILIZATION, 80)
+    spec = Spec(1, 30, (CPU, memory), behavior)
+
+    def cores(at: int) -> float | None:
+        return None if at % 47 == 5 else 0.1 + (at * at % 31) / 20
+
+    record = [replace(each, base=2e7) for each in load(cores, 120)]
+    pods = replace(PODS, start_up=start_up)
+    curve = run(record, spec, pods, 7)
+    assert list(curve) == one_by_one(record, spec, pods, 7)
+    assert len({each.replicas for each in curve}) > 3

@@ -529,3 +529,55 @@ def test_the_settings_of_a_replay_in_words() -> None:
         "1–8 pods, CPU 50 %; each requests 0.1 cores and 128 MiB; waits 300 s before removing; "
         "adds at most 2 a minute."
     )
+
+
+WHAT_IF = """
+const layout = { "what-if-base": { text: "min1_max4" }, "what-if-asked": null };
+window.dash_component_api = { getLayout: (id) => ({ props: { data: layout[id] } }) };
+const sent = [];
+window.dash_clientside = { set_props: (id, { data }) => sent.push(data[0].split("_")[0]) };
+window.portalAddress = { put: () => sent.push("address") };
+let now = 0;
+Object.defineProperty(globalThis, "performance", { value: { now: () => now } });
+const own = () => window.dash_clientside.portal;
+const set = (least) => [[least, 4], true, 70, false, 80, 100, 128, 0, 300, 0, 0];
+const move = (least) => own().whatIfAsk(...set(least), []);
+const text = (least) => portalWhatIf.text(set(least));
+const answer = (least) => own().whatIfAnswered({ asked: [text(least)] }, layout["what-if-base"]);
+"""
+
+
+@pytest.mark.parametrize(
+    ("does", "asked", "busy"),
+    [
+        ("move(1); answer(1)", ["min1", "address"], "false"),
+        ("move(1); move(2); move(3); answer(1)", ["min1", "min3"], "true"),
+        ("move(1); move(2); answer(1); answer(2)", ["min1", "min2", "address"], "false"),
+        ("move(1); move(2); move(1); answer(1)", ["min1", "address"], "false"),
+        ("move(1); now = 9000; move(2); answer(2)", ["min1", "min2", "address"], "false"),
+        ("move(1); now = 9000; move(2); answer(1)", ["min1", "min2"], "true"),
+    ],
+    ids=["one", "the newest", "in turn", "there and back", "lost", "late"],
+)
+def test_the_newest_settings_are_replayed_one_question_at_a_time(
+    does: str, asked: list[str], busy: str
+) -> None:
+    *before, last = does.split("; ")
+    after = f"(() => {{ {'; '.join(before)}; const said = {last}; return [sent, said]; }})()"
+    assert run("web/whatif.js", WHAT_IF, after) == [asked, busy]
+
+
+def test_a_made_up_load_is_asked_for_once_one_is_chosen() -> None:
+    before = """
+    let data = null;
+    const sent = [];
+    window.dash_component_api = { getLayout: () => ({ props: { data } }) };
+    window.portalAddress = { put: () => {} };
+    window.dash_clientside = { callback_context: {}, no_update: null,
+      set_props: (id, props) => { data = props.data; sent.push(data.load.shape); } };
+    """
+    moves = (
+        "for (const shape of ['', '', 'spike', '', '']) of(shape, 'cores', 0, 1, 1, 1, null, [])"
+    )
+    after = f"(() => {{ const of = dash_clientside.portal.shapeOfPage; {moves}; return sent; }})()"
+    assert run("web/shapes.js", before, after) == ["spike", ""]

@@ -677,8 +677,8 @@
       const live = join(settled, tail);
       return props(long ? extended(long, live) : live, { ...marks, curves: [] });
     },
-    autoscalingChart(settled, tail, theme, marks, curves) {
-      return props(join(settled, tail), { ...marks, curves: curves ?? [] });
+    autoscalingChart(settled, tail, theme, marks, replayed) {
+      return props(join(settled, tail), { ...marks, curves: replayed?.curves ?? [] });
     },
   });
 })();

@@ -208,7 +208,8 @@
 
   /* Some fields tell what they hold when typing stops; a button pressed sooner must not miss it. */
   document.addEventListener("focusout", ({ target }) => {
-    const known = target.id && propsOf(target.id);
+    if (!target.matches?.("input, textarea") || !/^[\w-]+$/.test(target.id)) return; // a part of a component
+    const known = propsOf(target.id);
     if (typeof known?.debounce !== "number") return;
     const value = held(target);
     if (String(value ?? "") !== String(known.value ?? "")) window.dash_clientside.set_props(target.id, { value });
@@ -278,7 +279,7 @@
     tick();
     describe();
     nameParts();
-    refocus();
+    requestAnimationFrame(refocus); // before it is drawn, when styles are computed anyway
     reachField();
     follow();
     if (!themed && document.getElementById("theme-toggle")) {

@@ -23,6 +23,7 @@
       const id = `${place}-shape-asked`;
       const known = window.dash_component_api?.getLayout(id); // of another page by now there is none
       if (!known || JSON.stringify(known.props.data) === JSON.stringify(asked)) return;
+      if (!asked.load.shape && !known.props.data?.load.shape) return; // none is chosen, none is shown
       window.dash_clientside.set_props(id, { data: asked });
     }, RESTS);
   }
@@ -55,7 +56,9 @@
     shapeOfPage(...given) {
       window.portalAddress?.put({ load: linked(given) });
       ask("what-if", { load: load(given), texts: given[7] ?? [] });
-      return needed(given[0], given[1]);
+      const moved = window.dash_clientside.callback_context.triggered_id === "what-if-asked";
+      const parts = needed(given[0], given[1]);
+      return moved ? parts.map(() => window.dash_clientside.no_update) : parts;
     },
 
     shapeChart(answer) {

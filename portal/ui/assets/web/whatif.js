@@ -1,9 +1,12 @@
-/* What if: the controls' settings as a short text, asked for when they rest, and kept in the address. */
+/* What if: the controls' settings as a short text, asked for as they move, and kept in the address.
+   One question at a time: what is moved meanwhile is asked with the answer, and only the newest of it. */
 (function () {
   "use strict";
-  const RESTS = 30; // ms without a move of a slider until a replay is asked for
+  const LOST = 5000; // ms after which an answer is waited for no longer
   const none = () => window.dash_clientside.no_update;
-  let timer = null;
+  const same = (one, other) => one?.join() === other?.join();
+  let wanted = null; // the settings that the controls show, and those that are kept
+  let open = null; // the question that is not answered yet: its settings, page and time
 
   /* "min1_max4_cpu70_cpureq100_…", as variants.py reads it. */
   function text([bounds, cpuOn, cpu, memoryOn, memory, cpuRequest, memoryRequest, up, down, upPods, downPods]) {
@@ -35,20 +38,32 @@
     window.portalAddress.put({ set: set === base ? "" : set, a: kept[0], b: kept[1], c: kept[2] });
   }
 
+  function ask() {
+    const base = window.dash_component_api?.getLayout("what-if-base")?.props.data;
+    if (!base) return; // another page by now
+    if (open && open.base === base && performance.now() - open.at < LOST) return;
+    open = { asked: wanted, base, at: performance.now() };
+    window.dash_clientside.set_props("what-if-asked", { data: wanted });
+  }
+
   window.portalWhatIf = { text, values, words };
   window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.portal = Object.assign(window.dash_clientside.portal || {}, {
     whatIfAsk(...given) {
-      const kept = given.at(-1) ?? [];
-      const asked = [text(given.slice(0, -1)), ...kept];
-      clearTimeout(timer);
-      timer = setTimeout(() => {
-        const base = window.dash_component_api?.getLayout("what-if-base")?.props.data;
-        if (!base) return; // another page by now
-        keepInAddress(asked, base.text);
-        window.dash_clientside.set_props("what-if-asked", { data: asked });
-      }, RESTS);
-      return words(given);
+      wanted = [text(given.slice(0, -1)), ...(given.at(-1) ?? [])];
+      setTimeout(ask, 0); // controls that change together are asked about once
+      return [words(given), "true"];
+    },
+
+    /* Whether the figures are still to come: those of an answer may be of settings moved since. */
+    whatIfAnswered(answer, base) {
+      if (same(open?.asked, answer.asked)) open = null;
+      if (!same(wanted, answer.asked)) {
+        setTimeout(ask, 0);
+        return "true";
+      }
+      keepInAddress(wanted, base.text);
+      return "false";
     },
 
     whatIfKeep(keep, forget, asked, kept) {
