@@ -38,8 +38,9 @@ CHANGES = 100
 APPS = 20
 """Apps of the person whose storm it is: each can have one change at a time."""
 ROUNDS = 40
-LONGEST_WAIT = 15.0
-"""Seconds after which the page tries again at most, as its script does."""
+FIRST_WAIT, LONGEST_WAIT = 4.0, 60.0
+"""Seconds after which a page that is refused tries again, as its script does: twice as long each
+time, up to the longest."""
 TWICE = 2.0
 
 
@@ -227,7 +228,7 @@ class Storm:
                             self.counts["frames"] += 1
             self.counts["connections refused"] += 1
             attempts += 1
-            wait = 1.0 if attempts == 1 else min(LONGEST_WAIT, 0.5 * 2**attempts)
+            wait = min(LONGEST_WAIT, FIRST_WAIT * 2**attempts)
             await asyncio.sleep(wait * (0.5 + random.random() / 2))
 
     async def _changes(self, scale: dict[str, Any], number: int) -> None:

@@ -123,8 +123,8 @@ def _helm(row: ReleaseRow) -> Cell:
 
 def _updated(row: ReleaseRow) -> Cell:
     at = row.updated_at.isoformat() if row.updated_at else ""
-    by = f"by {row.launched_by}" if row.launched_by else ""
-    return Cell(at=at, below=by)
+    owner = f"owner {row.launched_by}" if row.launched_by else ""
+    return Cell(at=at, below=owner)
 
 
 COLUMNS: Mapping[str, Column[ReleaseRow]] = {

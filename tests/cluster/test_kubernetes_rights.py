@@ -37,10 +37,12 @@ from portal.cluster_sync import ClusterSync, running
 from portal.domain.errors import Conflict, Forbidden, NotFound
 from portal.domain.identity import Identity
 from portal.domain.impersonation import OPERATION
-from portal.domain.keys import Key
+from portal.domain.keys import LAUNCHED_BY, Key
 from portal.domain.launch import Exposure
 from portal.domain.operations import Operation, OperationPhase
+from portal.domain.owners import label_of
 from portal.domain.permissions import Permission
+from portal.releases.new_owner import ROLES_KEPT, HandOverRequest
 from portal.releases.people import People
 from portal.settings import Settings
 from portal.web_app import WebApp
@@ -644,6 +646,13 @@ def test_helm_acts_for_a_person_from_within_a_pod(site: Site) -> None:
     assert 'User "carol" cannot list' in refused, refused
 
 
+def owner_of(key: Key) -> str:
+    """Return the owner in the label of a release's first record."""
+    record = f"sh.helm.release.v1.{key.name}.v1"
+    found = json.loads(kubectl("get", "secret", record, "-n", key.namespace, "-o", "json"))
+    return found["metadata"]["labels"][LAUNCHED_BY]
+
+
 async def test_roles_are_given_as_whoever_gives_them_and_no_more_than_they_have(
     site: Site,
 ) -> None:
@@ -695,3 +704,18 @@ async def test_roles_are_given_as_whoever_gives_them_and_no_more_than_they_have(
             await people.revoke(ROOT, key, "meg")  # not made by the portal
         await people.revoke(ROOT, key, held.binding)
         assert (await rights.ask_again(ANN)).namespaces == frozenset()
+
+        # An app is given away with a role; who may not give roles changes nothing.
+        actions, given = portal.actions, Key(site.apps, "given")
+        done = await portal.ended(await actions.launch(ROOT, sample(given, replicas=0)))
+        assert done.phase is OperationPhase.SUCCEEDED, (done.error, done.steps)
+        terms = HandOverRequest(ANN.user, ROLES_KEPT, "launcher")
+        with pytest.raises(Forbidden):
+            await actions.hand_over(MEG, given, terms)
+        assert owner_of(given) == label_of(ROOT.user)
+        assert await actions.preview_hand_over(ROOT, given, terms)
+        done = await portal.ended(await actions.hand_over(ROOT, given, terms))
+        assert done.phase is OperationPhase.SUCCEEDED, (done.error, done.steps)
+        assert owner_of(given) == label_of(ANN.user)
+        hers: Any = await rights.ask_again(ANN)
+        assert hers.granted(site.apps) == ROLES["launcher"]
