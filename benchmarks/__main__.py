@@ -136,6 +136,9 @@ def main() -> int:
     parser.add_argument("--releases", type=int, default=1000, help="for trying out: fewer")
     parser.add_argument("--soak", type=float, default=30, metavar="MINUTES", help="of the soak")
     parser.add_argument(
+        "--minutes", type=float, default=live.MINUTES, help="of the recording of `engine`"
+    )
+    parser.add_argument(
         "--beside-demo",
         action="store_true",
         help="leave the demo's portal running; it watches the same cluster on the same cores",
@@ -175,7 +178,7 @@ def _measure(options: argparse.Namespace, console: Console) -> int:
         running = demo.ensure()
         _use(running.kubeconfig, running.binaries)
         keep([*speed.measure(), *peers.measure(), *what_if.measure(), *overview.measure()])
-        keep(asyncio.run(live.run(running.kubeconfig)))
+        keep(asyncio.run(live.run(running.kubeconfig, options.minutes)))
     chosen = [name for name in options.only if name in LAUNCHES]
     if chosen:
         running = demo.ensure()
