@@ -190,6 +190,9 @@ BESIDE = ("fuzz", "pages")
 """Stages that need processors alone. `cluster` and those after it mostly wait, and leave them."""
 
 
+IDLE = "--idle"
+
+
 class Done(NamedTuple):
     """How a stage ended, what it printed if that has not been shown, and the seconds it took."""
 
@@ -199,7 +202,11 @@ class Done(NamedTuple):
 
 
 def main(names: list[str]) -> int:
-    """Run the named stages, or all of them; 0 if all passed."""
+    """Run the named stages, or all of them; 0 if all passed. After ``IDLE`` others go first."""
+    if names[:1] == [IDLE]:
+        names = names[1:]
+        if hasattr(os, "SCHED_IDLE"):  # not a niceness, which Chromium sets for itself
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     chosen = list(STAGES) if names in ([], ["all"]) else names
     beside = [name for name in chosen if name in BESIDE] if "cluster" in chosen else []
     done: dict[str, Done] = {}
@@ -245,7 +252,7 @@ def _set_up() -> None:
 def _low_priority(name: str) -> Done:
     """Run a stage with what the others leave of the processors."""
     started = time.monotonic()
-    command = ["nice", "-n", "19", sys.executable, "-m", "dev.check", name]
+    command = [sys.executable, "-m", "dev.check", IDLE, name]
     result = subprocess.run(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )

@@ -120,7 +120,9 @@ class Runner(pyhelm3.Command):
         folder: Path | None = None,
         start: Start = Process.start,
     ) -> None:
-        self.hook_timeout = f"{max(1, int(deadline * 0.9))}s"
+        # On a busy machine it takes Helm seconds to start, and to tell of the hook.
+        spare = min(max(deadline * 0.1, 10.0), deadline / 2)
+        self.hook_timeout = f"{max(1, int(deadline - spare))}s"
         super().__init__(
             default_timeout=self.hook_timeout,
             executable=executable,

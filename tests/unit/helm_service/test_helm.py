@@ -44,7 +44,7 @@ async def test_an_upgrade_is_exactly_this_command(helm: Helm, stub: Stub) -> Non
     assert result.seconds > 0
     assert stub.seen["argv"] == [
         *("upgrade", "sales", "/charts/dash-app", "--history-max", "10", "--install"),
-        *("--output", "json", "--timeout", "54s", "--values", "-"),
+        *("--output", "json", "--timeout", "50s", "--values", "-"),
         *("--description", "--by ann", "--force-conflicts", "--namespace", "apps"),
         *("--reset-values", "--server-side=true", "--skip-crds", "--post-renderer", "review"),
         stub.seen["argv"][-1],
@@ -75,13 +75,13 @@ async def test_an_uninstall_and_a_rollback(helm: Helm, stub: Stub) -> None:
     await helm.uninstall(KEY)
     assert stub.seen["argv"] == [
         *("uninstall", "sales", "--namespace", "apps", "--cascade", "foreground"),
-        *("--timeout", "54s"),
+        *("--timeout", "50s"),
     ]
 
     await helm.rollback(KEY, 3, description="by ann")
     assert stub.seen["argv"] == [
         *("rollback", "sales", "3", "--namespace", "apps", "--history-max", "7"),
-        *("--timeout", "54s", "--server-side=true", "--description", "by ann"),
+        *("--timeout", "50s", "--server-side=true", "--description", "by ann"),
     ]
 
 
