@@ -186,7 +186,7 @@ APART: dict[str, Callable[[], bool]] = {
 """Stages that only run by name."""
 
 
-BESIDE = ("fuzz", "pages")
+BESIDE = ("fuzz",)
 """Stages that need processors alone. `cluster` and those after it mostly wait, and leave them."""
 
 
@@ -205,7 +205,7 @@ def main(names: list[str]) -> int:
     """Run the named stages, or all of them; 0 if all passed. After ``IDLE`` others go first."""
     if names[:1] == [IDLE]:
         names = names[1:]
-        if hasattr(os, "SCHED_IDLE"):  # not a niceness, which Chromium sets for itself
+        if hasattr(os, "SCHED_IDLE"):
             os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     chosen = list(STAGES) if names in ([], ["all"]) else names
     beside = [name for name in chosen if name in BESIDE] if "cluster" in chosen else []
@@ -241,12 +241,9 @@ def _timed(name: str) -> Done:
 
 
 def _set_up() -> None:
-    """Have ready what two stages at once would install; the stages tell what could not be had."""
-    from dev import chromium
-
-    for needed in (_demo_environment, chromium.executable):
-        with suppress(Exception):
-            needed()
+    """Have ready what two stages at once would build; the stage tells what could not be had."""
+    with suppress(Exception):
+        _demo_environment()
 
 
 def _low_priority(name: str) -> Done:
