@@ -186,7 +186,10 @@ def releases(namespace: str) -> dict[str, dict[int, str]]:
         found.setdefault(labels["name"], {})[int(labels["version"])] = labels["status"]
         if labels["name"] != "own":
             body = json.loads(unpack(secret["data"]["release"], MAX_BODY))
-            assert body["info"]["status"] == labels["status"], "label and body disagree"
+            # Helm that is ended while it writes down its success may write that into the label and
+            # its failure into the body: it encodes one after the other.
+            words = (body["info"]["status"], labels["status"])
+            assert len(set(words)) == 1 or words == ("failed", "deployed"), "they disagree"
     return found
 
 
