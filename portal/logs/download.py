@@ -26,10 +26,10 @@ BYTES = 16 * 2**20
 AT_ONCE = 4
 """The most downloads of everybody at the same time."""
 
-ATTEMPTS = 3
+ATTEMPTS = 6
 AGAIN = 1.0
 """Attempts to read a log that is not kept, and the seconds between them: when a container has just
-ended once more, the kubelet removes the run before it, and the status names that one for a second.
+ended once more, the kubelet removes the run before it, and the status names that one for seconds.
 """
 
 

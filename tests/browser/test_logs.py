@@ -44,6 +44,8 @@ def to_start(page: Page) -> None:
     )
     page.locator(".log-box").press("Home")
     expect(page.locator(".log-newer")).to_be_visible()
+    # The browser scrolls smoothly, and goes on to do so after what is pressed meanwhile.
+    page.wait_for_function("() => document.querySelector('.log-box').scrollTop === 0")
 
 
 def test_lines_are_followed_and_harmless(page: Page, app_name: Callable[[str], str]) -> None:
