@@ -308,7 +308,8 @@ def test_a_log_that_is_not_kept_is_asked_for_again(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(download_module, "AGAIN", 0)
     server = Server()
     gone = "unable to retrieve container logs for containerd://ead3\n"
-    answers = [gone, "1970-01-01T00:00:01.000001000Z the last words\n", gone, gone, gone]
+    answers = [gone, "1970-01-01T00:00:01.000001000Z the last words\n"]
+    answers += [gone] * download_module.ATTEMPTS
 
     @asynccontextmanager
     async def opened(*_: object, **__: object) -> AsyncIterator[AsyncIterator[bytes]]:
