@@ -27,14 +27,21 @@ def build(
     note(f"building {name}")
     layout.bins.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f"{target.name}.partial")
+    compile_package(layout, note, name, sources, package, partial)
+    partial.rename(target)
+    return target
+
+
+def compile_package(
+    layout: Layout, note: binaries.Note, name: str, sources: Path, package: str, program: Path
+) -> None:
+    """Have Go compile a package of the module in ``sources`` into the file ``program``."""
     command = ["build", "-mod=readonly", "-buildvcs=false", "-trimpath", "-ldflags", "-s -w"]
     run(
-        [binaries.find_go(layout, note), *command, "-o", partial, package],
+        [binaries.find_go(layout, note), *command, "-o", program, package],
         what=f"the Go build of {name}",
         cwd=sources,
         env={**os.environ, "CGO_ENABLED": "0"},
         log=layout.cache_logs / f"{name}.log",
         hint="is the Go module proxy reachable? `go env GOPROXY` names it",
     )
-    partial.rename(target)
-    return target

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dev.cluster import binaries
+from dev.cluster import binaries, modules
 from dev.cluster.paths import Layout
-from dev.cluster.run import run
 
 
 @dataclass(frozen=True)
@@ -61,14 +59,6 @@ def build(layout: Layout, note: binaries.Note, published: Published) -> Path:
     partial.mkdir(parents=True)
     for name, package in published.programs.items():
         note(f"building {name} of {published.source}")
-        command = ["build", "-mod=readonly", "-buildvcs=false", "-trimpath", "-ldflags", "-s -w"]
-        run(
-            [binaries.find_go(layout, note), *command, "-o", partial / name, package],
-            what=f"the Go build of {name}",
-            cwd=sources,
-            env={**os.environ, "CGO_ENABLED": "0"},
-            log=layout.cache_logs / f"{published.name}.log",
-            hint="is the Go module proxy reachable? `go env GOPROXY` names it",
-        )
+        modules.compile_package(layout, note, name, sources, package, partial / name)
     partial.rename(target)
     return target
