@@ -1,4 +1,4 @@
-"""gunicorn's ASGI worker, changed to stop within a few seconds.
+"""gunicorn's ASGI worker, changed to stop within a few seconds, and to bear a flood of connections.
 
 gunicorn waits for every open connection. Browsers keep idle ones alive, and live connections never
 end by themselves.
@@ -31,7 +31,8 @@ BODY_WITHIN = 20.0
 """Seconds for the body of a request to arrive."""
 
 MOST_CONNECTIONS = 4_000
-"""The most connections at once, twice as many as live ones. Further ones are closed."""
+"""The most connections at once, twice as many as live ones. Beyond it, those of refused WebSockets
+are closed, which wait for the browser to confirm it; without any the new one is."""
 
 
 class Connection(ASGIProtocol):
@@ -44,10 +45,10 @@ class Connection(ASGIProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Handle the start of the connection."""
-        found = _connections(self)
-        found.add(self)
+        _connections(self).add(self)
         super().connection_made(transport)
-        if len(found) > MOST_CONNECTIONS:
+        worker: Worker = self.worker  # pyright: ignore
+        if not worker.has_room():
             self.end(at_once=True)
             return
         self._head = self._later(HEAD_WITHIN)
@@ -105,10 +106,16 @@ class Connection(ASGIProtocol):
         loop: asyncio.AbstractEventLoop = self.worker.loop  # pyright: ignore
         return loop.call_later(seconds, lambda: self.end(at_once=True))
 
+    @property
+    def refused(self) -> bool:
+        """True for a WebSocket that was told to close, and has not yet confirmed it."""
+        return self._websocket is not None and self._websocket._close_sent  # pyright: ignore
+
     def end(self, *, at_once: bool) -> None:
         """Close the connection if it has no request; with ``at_once`` abort it in any case."""
         transport: asyncio.Transport = self.transport  # pyright: ignore
         if at_once:
+            _connections(self).discard(self)
             transport.abort()
         elif self._awaiting_request:  # pyright: ignore
             transport.close()
@@ -129,6 +136,8 @@ class Worker(gasgi.ASGIWorker):
         super().__init__(*args, **kwargs)  # pyright: ignore
         self.connections: set[Connection] = set()
         self._serving: asyncio.Task[None] | None = None
+        self._look_again = 0.0
+        self._listens = False
 
     def init_process(self) -> None:
         """Start; connections inherit the listeners' timeout for browsers that do not read."""
@@ -142,6 +151,30 @@ class Worker(gasgi.ASGIWorker):
     async def _serve(self) -> None:
         self._serving = asyncio.current_task()
         await super()._serve()  # pyright: ignore
+
+    def notify(self) -> None:
+        """Tell gunicorn's master that the worker is alive; at first, it has just begun to listen.
+
+        asyncio has then cut the queue of new connections down to 100, for which it has no setting.
+        A full queue drops connections, and probes of health with them.
+        """
+        if not self._listens:
+            self._listens = True
+            for listener in self.sockets:  # pyright: ignore
+                listener.sock.listen(self.cfg.backlog)  # pyright: ignore
+        super().notify()
+
+    def has_room(self) -> bool:
+        """Return True if no more than the most connections are left, closing some if need be."""
+        if len(self.connections) <= MOST_CONNECTIONS:
+            return True
+        loop: asyncio.AbstractEventLoop = self.loop  # pyright: ignore
+        if loop.time() < self._look_again:
+            return False
+        self._look_again = loop.time() + LOOK_EVERY
+        for connection in [each for each in self.connections if each.refused]:
+            connection.end(at_once=True)
+        return len(self.connections) <= MOST_CONNECTIONS
 
     def handle_exit_signal(self) -> None:
         """Handle SIGTERM."""

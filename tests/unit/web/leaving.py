@@ -64,6 +64,9 @@ class App:
             await send({"type": "websocket.close"})
             return
         await send({"type": "websocket.accept"})
+        if path == "/over":
+            await send({"type": "websocket.close", "code": 1013})
+            return
         await send({"type": "websocket.send", "text": "hello"})
         if path == "/flood":
             await self._flood(send)

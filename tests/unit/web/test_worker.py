@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+import psutil
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
@@ -47,6 +49,16 @@ class Server:
             if words in line:
                 return line
         raise AssertionError(f"it ended without saying {words!r}")
+
+    @contextmanager
+    def held_up(self) -> Iterator[None]:
+        """Have its worker do nothing for the block."""
+        (worker,) = psutil.Process(self._process.pid).children()
+        worker.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            worker.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
         self._process.terminate()
@@ -182,6 +194,25 @@ def test_there_is_an_end_to_how_many_may_connect(lasting: Server) -> None:
             with suppress(ConnectionResetError), lasting.ask("/") as another:
                 answer = another.recv(4096)
         assert answer.startswith(b"HTTP/1.1 200")
+
+
+def test_refused_websockets_make_room_before_others_are_turned_away(server: Server) -> None:
+    """Who storms does not confirm that a connection is over, which is waited for for seconds."""
+    with ExitStack() as stack:
+        for _ in range(25):
+            refused = stack.enter_context(server.ask("/over", UPGRADE))
+            assert refused.recv(4096).startswith(b"HTTP/1.1 101")
+        with server.ask("/") as another:
+            assert another.recv(4096).startswith(b"HTTP/1.1 200")
+
+
+def test_connections_wait_while_it_is_busy(lasting: Server) -> None:
+    """More than the 100 of asyncio: beyond those they are dropped, probes of health too."""
+    with lasting.ask("/") as before:
+        assert before.recv(4096).startswith(b"HTTP/1.1 200")
+    with ExitStack() as stack, lasting.held_up():
+        for _ in range(300):
+            stack.enter_context(lasting.connect())
 
 
 def test_nothing_is_left_of_a_websocket_that_was_refused(lasting: Server) -> None:
