@@ -29,11 +29,15 @@ from portal.helm_service.orphans import STARTED_BY
 from portal.helm_service.process import Output, Process
 from portal.helm_service.redaction import redact, secrets_in, value_texts
 from portal.threads import in_thread
+from portal.turns import Turns
 
 log = logging.getLogger(__name__)
 
 _INHERITED = ("PATH", "HOME")
 _PLUGINS = Path(__file__).with_name("plugins")
+WORKS = 1.0
+"""Seconds after which a command leaves its turn to the next one: it waits for Kubernetes then."""
+
 _PAIR = re.compile(rb"\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})|\\.")
 
 
@@ -95,7 +99,11 @@ Start = Callable[[Sequence[str], Mapping[str, str], bytes | None], RunningProgra
 
 
 class Runner(pyhelm3.Command):
-    """Runs helm commands, at most ``limit`` at once.
+    """Runs helm commands, at most ``limit`` at once, and begins them in turn.
+
+    A command that has just begun needs a whole processor, and one is left to the portal and
+    Kubernetes: as many as there are others are in their first second at once, from each person one
+    after the other.
 
     ``deadline`` is in seconds from the start of the process, without time in the queue. A process
     that must end gets SIGTERM, so that Helm can mark the release as failed, and after ``grace``
@@ -106,6 +114,7 @@ class Runner(pyhelm3.Command):
     """
 
     _person: Impersonated | None = None
+    _whose: str = ""
 
     def __init__(
         self,
@@ -118,6 +127,7 @@ class Runner(pyhelm3.Command):
         history_max: int = 10,
         impersonation: Impersonation | None = None,
         folder: Path | None = None,
+        turns: Turns | None = None,
         start: Start = Process.start,
     ) -> None:
         # On a busy machine it takes Helm seconds to start, and to tell of the hook.
@@ -133,6 +143,7 @@ class Runner(pyhelm3.Command):
         self._deadline = deadline
         self._grace = grace
         self._slots = asyncio.Semaphore(limit)
+        self._turns = Turns(max(1, _processors() - 1), WORKS) if turns is None else turns
         self._added: tuple[str, ...] = ()
         self._impersonation = impersonation
         self._folder = folder
@@ -152,10 +163,12 @@ class Runner(pyhelm3.Command):
         Raises:
             Forbidden: the identity has a name that nobody is impersonated by.
         """
-        if identity is None or self._impersonation is None:
+        if identity is None:
             return self
         result = copy.copy(self)
-        result._person = self._impersonation.of(identity)
+        result._whose = identity.user
+        if self._impersonation is not None:
+            result._person = self._impersonation.of(identity)
         return result
 
     async def run(self, command: Sequence[object], input: bytes | None = None) -> bytes:
@@ -169,7 +182,7 @@ class Runner(pyhelm3.Command):
         arguments = [*(str(part) for part in command), *self._added]
         input = None if input is None else await in_thread(_as_yaml, input)
         title = _title(arguments)
-        async with self._slots:
+        async with self._turns.turn(self._whose), self._slots:
             began = time.monotonic()
             with self._acting() as environment:
                 process = self._start(arguments, environment, input)
@@ -219,6 +232,14 @@ class Runner(pyhelm3.Command):
                 f"The helm program could not be started ({error.strerror}).",
                 "An administrator has to correct the portal's image or its helm setting.",
             ) from error
+
+
+def _processors() -> int:
+    """Return how many processors the portal may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # Linux alone has it
+        return os.cpu_count() or 1
 
 
 def _as_yaml(values: bytes) -> bytes:

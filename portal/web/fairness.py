@@ -22,12 +22,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from portal.domain.identity import Identity
 from portal.domain.limits import Limits
 from portal.live.sockets import TRY_LATER
+from portal.turns import for_a_while
 from portal.web.middleware import OPEN_PATHS, current_identity
 
-SEATS = 8
-"""Requests of one person that are worked on at once; a browser sends six at once by HTTP/1.1."""
+SEATS = 2
+"""Requests of one person that are worked on at once: while one waits, the other is answered. More
+would have those of other people wait for all of them, step by step."""
 
-SEATED = 0.5
+SEATED = 0.05
 """Seconds after which a request leaves its seat to the next one: it waits for something else then,
 such as an image's registry, or is a download."""
 
@@ -127,20 +129,8 @@ class Fairness:
             await person.seats.acquire()
         finally:
             person.waiting -= 1
-        seated = True
-
-        def leave() -> None:
-            nonlocal seated
-            if seated:
-                seated = False
-                person.seats.release()
-
-        timer = asyncio.get_running_loop().call_later(self._seated, leave)
-        try:
+        with for_a_while(self._seated, person.seats.release):
             yield
-        finally:
-            timer.cancel()
-            leave()
 
     def _person(self, identity: Identity) -> _Person:
         """Return what is known of a person."""

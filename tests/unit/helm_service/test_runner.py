@@ -22,6 +22,7 @@ from portal.domain.secrets import HIDDEN
 from portal.helm_service.process import NICENESS, Process
 from portal.helm_service.redaction import redact, secrets_in
 from portal.helm_service.runner import CommandFailed, Runner, RunningProgram, helm_environment
+from portal.turns import Turns
 from tests.unit.helm_service.stub import Stub, gone, make
 
 SOURCES = Path(__file__).resolve().parents[3]
@@ -184,6 +185,47 @@ async def test_only_so_many_run_at_once(stub: Stub) -> None:
 
     assert stub.seen["argv"] == ["second"]
     await asyncio.wait([first])
+
+
+class Told:
+    """A program that ends when it is told to."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.over = asyncio.Event()
+
+    async def output(self) -> tuple[bytes, bytes]:
+        await self.over.wait()
+        return b"", b""
+
+    async def end(self, grace: float) -> None:
+        self.over.set()
+
+
+async def settled() -> None:
+    """Let all tasks get as far as they do."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_people_take_turns() -> None:
+    """One person's many commands do not have another's wait for all of them."""
+    running: dict[str, Told] = {}
+
+    def start(argv: Sequence[str], environment: Mapping[str, str], given: bytes | None) -> Told:
+        return running.setdefault(argv[1], Told())
+
+    every = Runner({}, start=start, turns=Turns(1, longest=60))
+    tasks: list[asyncio.Task[bytes]] = []
+    for user, command in [("bob", "b1"), ("bob", "b2"), ("bob", "b3"), ("ann", "a1")]:
+        tasks.append(asyncio.create_task(every.acting_for(Identity(user)).run([command])))
+        await settled()
+    for command in ("b1", "b2", "a1", "b3"):
+        assert list(running)[-1] == command
+        running[command].over.set()
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        tasks = [each for each in tasks if not each.done()]
+        await settled()
 
 
 async def test_a_missing_program_is_told(tmp_path: Path) -> None:
