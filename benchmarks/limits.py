@@ -2,7 +2,8 @@
 
 A portal process of its own, in which a header names people. While it is quiet, and then while
 one person connects a thousand live views and asks for a hundred changes at once, again and again,
-another one opens pages, and waits for changes in a live page and a live list.
+another one opens pages, and waits for changes in a live page and a live list. A watch of the API
+server, which shares the processors, tells how much of that is its own.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,10 @@ from benchmarks.scale import portal_process
 from benchmarks.scale.api import MERGE_PATCH, Api
 from benchmarks.scale.list_latency import question, router
 from benchmarks.scale.portal_process import PortalProcess
-from benchmarks.table import Row, percentile
+from benchmarks.table import NONE, Row, percentile
 
 NAMESPACE = "bench-limits"
+DEPLOYMENTS = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"
 CHART = Path(__file__).resolve().parent.parent / "charts" / "dash-app"
 SECRET = "a-shared-secret-of-the-benchmark"
 CONNECTIONS = 1_000
@@ -42,6 +44,7 @@ FIRST_WAIT, LONGEST_WAIT = 4.0, 60.0
 """Seconds after which a page that is refused tries again, as its script does: twice as long each
 time, up to the longest."""
 TWICE = 2.0
+KUBERNETES = "a change in a watch of the API server, without the portal"
 
 
 def as_user(name: str, groups: str = "") -> dict[str, str]:
@@ -108,15 +111,16 @@ async def _both(api: Api, portal: PortalProcess, console: Console) -> list[Row]:
     rows: list[Row] = []
     for what, seconds in quiet.items():
         before, after = (percentile(each, 95) * 1000 for each in (seconds, stormy[what]))
+        ours = what != KUBERNETES
         rows.append(
             Row(
                 f"one person's storm ({CONNECTIONS:,} connections, {CHANGES} changes at once): "
-                f"{what} of another, p95 of {len(seconds)}",
+                f"{what}{' of another' if ours else ''}, p95 of {len(seconds)}",
                 f"{after:.0f} ms",
                 f"{before:.0f} ms while it is quiet",
                 f"{after / before:.2f}",
-                f"≤ {TWICE:g} × the quiet one",
-                after <= TWICE * before,
+                f"≤ {TWICE:g} × the quiet one" if ours else NONE,
+                after <= TWICE * before if ours else None,
             )
         )
     return rows
@@ -141,7 +145,9 @@ class Person:
         """Return the seconds that each took, ``ROUNDS`` times."""
         found: dict[str, list[float]] = {"a page's answer": [], "a change in a live page": []}
         found["a change in a live list"] = []
+        found[KUBERNETES] = []
         async with (
+            self._watching_kubernetes() as itself,
             self._watching(f"app/{NAMESPACE}/other") as page,
             self._watching("admin?q=other") as listed,
         ):
@@ -149,6 +155,7 @@ class Person:
                 found["a page's answer"].append(await self._page())
                 found["a change in a live page"].append(await page())
                 found["a change in a live list"].append(await listed())
+                found[KUBERNETES].append(await itself())
                 await asyncio.sleep(0.1)
         return found
 
@@ -184,20 +191,38 @@ class Person:
                 pass
 
             async def change() -> float:
-                self._mark = self._mark % 5 + 1  # a view may skip states: none is the one before
-                started = time.perf_counter()
-                await self._api.call(
-                    "PATCH",
-                    f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/other",
-                    {"spec": {"replicas": self._mark}},
-                    kind=MERGE_PATCH,
-                )
+                started = await self._change()
                 async with asyncio.timeout(30):
                     while sign.format(self._mark) not in str((await socket.receive()).data):
                         pass
                 return time.perf_counter() - started
 
             yield change
+
+    @asynccontextmanager
+    async def _watching_kubernetes(self) -> AsyncGenerator[Callable[[], Awaitable[float]]]:
+        """The same without the portal."""
+        version = await self._api.newest(DEPLOYMENTS)
+        events = self._api.watch(DEPLOYMENTS, version, "app.kubernetes.io/instance=other")
+
+        async def change() -> float:
+            started = await self._change()
+            async with asyncio.timeout(30):
+                while (await anext(events))[1]["object"]["spec"]["replicas"] != self._mark:
+                    pass
+            return time.perf_counter() - started
+
+        async with aclosing(events):
+            yield change
+
+    async def _change(self) -> float:
+        """Change the replicas; return when that began."""
+        self._mark = self._mark % 5 + 1  # a view may skip states: none is the one before
+        started = time.perf_counter()
+        await self._api.call(
+            "PATCH", f"{DEPLOYMENTS}/other", {"spec": {"replicas": self._mark}}, kind=MERGE_PATCH
+        )
+        return started
 
 
 class Storm:

@@ -1,4 +1,4 @@
-"""Turns at something that few can do at once, such as using a processor, shared out among people."""
+"""Turns at something that few can do at once, such as using a processor, for each person alike."""
 
 from __future__ import annotations
 
