@@ -39,7 +39,9 @@ CONNECTIONS = 1_000
 CHANGES = 100
 APPS = 20
 """Apps of the person whose storm it is: each can have one change at a time."""
-ROUNDS = 40
+ROUNDS = 60
+PAUSE = 0.5
+"""The longest between changes, in seconds."""
 FIRST_WAIT, LONGEST_WAIT = 4.0, 60.0
 """Seconds after which a page that is refused tries again, as its script does: twice as long each
 time, up to the longest."""
@@ -154,9 +156,11 @@ class Person:
             for _ in range(ROUNDS):
                 found["a page's answer"].append(await self._page())
                 found["a change in a live page"].append(await page())
+                # A list rests after each frame; a change must come at any time of that alike.
+                await asyncio.sleep(PAUSE * random.random())
                 found["a change in a live list"].append(await listed())
                 found[KUBERNETES].append(await itself())
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(PAUSE * random.random())
         return found
 
     async def _page(self) -> float:

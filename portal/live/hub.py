@@ -260,7 +260,11 @@ class Hub:
             watching = self._watching[channel]
             together = self._together(channel)
             channel.rest_until = ended + self._schedule.rest(
-                channel, ended - started, viewers=len(watching), together=together
+                channel,
+                ended - started,
+                differs=differs,
+                viewers=len(watching),
+                together=together,
             )
             if differs:
                 for subscription in watching:

@@ -365,6 +365,7 @@ class Paced:
         self.took = took
         self.rendered: list[tuple[str, float]] = []
         self.count = 0
+        self.differs = True
         self.hub = Hub(
             self.open, lambda topic, identity: UNLIMITED, schedule=schedule, clock=self.clock
         )
@@ -373,7 +374,7 @@ class Paced:
         def render() -> Patches:
             self.rendered.append((topic, round(self.clock.now - 100, 4)))
             self.clock.now += self.took
-            self.count += 1
+            self.count += self.differs
             return {"id": str(self.count)}
 
         return render
@@ -410,6 +411,20 @@ def test_lists_rest_longer() -> None:
     assert paced.run(1.001) == [(APP, 1), ("admin", 1)]
     paced.hub.changed(frozenset({IRIS}))
     assert paced.run(2) == [(APP, 1.01), ("admin", 1.25)]
+
+
+def test_a_list_that_a_change_left_as_it_was_rests_for_less() -> None:
+    """Changes of one person's apps must not have another person's list wait for its own."""
+    paced = Paced(RenderSchedule(list_floor=0.25, same_floor=0.05, step=0, tick=60))
+    paced.watch("admin?q=x")
+    paced.run(1)
+    paced.differs = False
+    paced.hub.changed(frozenset({IRIS}))
+    assert paced.run(1.001) == [("admin?q=x", 1)]
+    paced.differs = True
+    for until, seen in ((2, 1.05), (2.001, 2), (3, 2.25)):
+        paced.hub.changed(frozenset({IRIS}))
+        assert paced.run(until) == [("admin?q=x", seen)]
 
 
 def test_lists_together_take_no_more_than_one_view_may() -> None:
