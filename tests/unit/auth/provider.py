@@ -149,7 +149,7 @@ class Portal:
         client = Client(
             issuer=ISSUER,
             id=CLIENT,
-            secret="c",
+            secret="the-secret-of-the-client",
             redirect_uri=f"{PORTAL}/auth/callback",
             signed_out_uri=f"{PORTAL}/auth/signed-out",
         )

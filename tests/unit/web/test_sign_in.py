@@ -41,8 +41,8 @@ SERVER = {"Cookie": ""}
 class Browser:
     """A browser, and the site of the mode ``oidc`` that it visits."""
 
-    def __init__(self) -> None:
-        self.portal = Portal()
+    def __init__(self, portal: Portal | None = None) -> None:
+        self.portal = portal or Portal()
         self.kept = Kept()
         app = FastAPI()
         app.add_route("/page", self._page)
