@@ -1,70 +1,45 @@
-"""Turns at something that few can do at once, such as using a processor, for each person alike."""
+"""Turns at what holds up others, such as a processor: a person's things wait for each other."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 
 
 class Turns:
-    """Lets ``most`` work at once; those who wait are taken one from each person, in rotation."""
+    """The turns of one person: so many at once, each for a limited time."""
 
     def __init__(self, most: int, longest: float) -> None:
-        """A turn is over after ``longest`` seconds: who works on waits for something else then."""
-        self._free = most
+        """A turn is over after ``longest`` seconds: what takes longer waits for something else."""
+        self._seats = asyncio.Semaphore(most)
         self._longest = longest
-        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+
+    @property
+    def taken(self) -> bool:
+        """True if the next one has to wait."""
+        return self._seats.locked()
+
+    async def begin(self) -> Callable[[], None]:
+        """Wait for a turn, and return what ends it; called again, or too late, it does nothing."""
+        await self._seats.acquire()
+        here = True
+
+        def leave() -> None:
+            nonlocal here
+            timer.cancel()
+            if here:
+                here = False
+                self._seats.release()
+
+        timer = asyncio.get_running_loop().call_later(self._longest, leave)
+        return leave
 
     @asynccontextmanager
-    async def turn(self, person: str) -> AsyncGenerator[None]:
+    async def turn(self) -> AsyncGenerator[None]:
         """Wait for a turn, and take it for the block or for the longest time."""
-        if self._free:
-            self._free -= 1
-        else:
-            await self._called(person)
-        with for_a_while(self._longest, self._next):
-            yield
-
-    async def _called(self, person: str) -> None:
-        mine = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(person, deque()).append(mine)
+        leave = await self.begin()
         try:
-            await mine
-        except asyncio.CancelledError:
-            if not mine.cancelled():  # called in the same moment
-                self._next()
-            raise
-
-    def _next(self) -> None:
-        """Call whoever is next, and put that person behind the others."""
-        while self._waiting:
-            person = next(iter(self._waiting))
-            line = self._waiting.pop(person)
-            first = line.popleft()
-            if line:
-                self._waiting[person] = line
-            if not first.cancelled():
-                first.set_result(None)
-                return
-        self._free += 1
-
-
-@contextmanager
-def for_a_while(longest: float, leave: Callable[[], None]) -> Generator[None]:
-    """Call ``leave`` once: at the end of the block, or after ``longest`` seconds within it."""
-    here = True
-
-    def once() -> None:
-        nonlocal here
-        if here:
-            here = False
+            yield
+        finally:
             leave()
-
-    timer = asyncio.get_running_loop().call_later(longest, once)
-    try:
-        yield
-    finally:
-        timer.cancel()
-        once()

@@ -13,10 +13,11 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 import pyhelm3  # pyright: ignore[reportMissingTypeStubs]  -- it ships no types
 
@@ -99,11 +100,10 @@ Start = Callable[[Sequence[str], Mapping[str, str], bytes | None], RunningProgra
 
 
 class Runner(pyhelm3.Command):
-    """Runs helm commands, at most ``limit`` at once, and begins them in turn.
+    """Runs helm commands, at most ``limit`` at once, those of one person in ``turns``.
 
-    A command that has just begun needs a whole processor, and one is left to the portal and
-    Kubernetes: as many as there are others are in their first second at once, from each person one
-    after the other.
+    A command that has just begun needs a whole processor. One person's leave one processor to the
+    others: as many as there are besides are in their first second at once.
 
     ``deadline`` is in seconds from the start of the process, without time in the queue. A process
     that must end gets SIGTERM, so that Helm can mark the release as failed, and after ``grace``
@@ -127,7 +127,7 @@ class Runner(pyhelm3.Command):
         history_max: int = 10,
         impersonation: Impersonation | None = None,
         folder: Path | None = None,
-        turns: Turns | None = None,
+        turns: Callable[[], Turns] | None = None,
         start: Start = Process.start,
     ) -> None:
         # On a busy machine it takes Helm seconds to start, and to tell of the hook.
@@ -143,7 +143,8 @@ class Runner(pyhelm3.Command):
         self._deadline = deadline
         self._grace = grace
         self._slots = asyncio.Semaphore(limit)
-        self._turns = Turns(max(1, _processors() - 1), WORKS) if turns is None else turns
+        self._new_turns = turns or (lambda: Turns(max(1, _processors() - 1), WORKS))
+        self._turns: WeakValueDictionary[str, Turns] = WeakValueDictionary()
         self._added: tuple[str, ...] = ()
         self._impersonation = impersonation
         self._folder = folder
@@ -166,7 +167,7 @@ class Runner(pyhelm3.Command):
         if identity is None:
             return self
         result = copy.copy(self)
-        result._whose = identity.user
+        result._whose = "" if identity.anonymous else identity.user
         if self._impersonation is not None:
             result._person = self._impersonation.of(identity)
         return result
@@ -182,7 +183,7 @@ class Runner(pyhelm3.Command):
         arguments = [*(str(part) for part in command), *self._added]
         input = None if input is None else await in_thread(_as_yaml, input)
         title = _title(arguments)
-        async with self._turns.turn(self._whose), self._slots:
+        async with self._turn(), self._slots:
             began = time.monotonic()
             with self._acting() as environment:
                 process = self._start(arguments, environment, input)
@@ -194,6 +195,16 @@ class Runner(pyhelm3.Command):
                 status, *await asyncio.to_thread(_redacted, (stdout, stderr), input, arguments)
             )
         return stdout
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncGenerator[None]:
+        """Take a turn of the person; the portal itself, and who is nobody known, need none."""
+        if not self._whose:
+            yield
+            return
+        turns = self._turns.setdefault(self._whose, self._new_turns())
+        async with turns.turn():
+            yield
 
     async def _ended(self, process: RunningProgram, title: str) -> Output:
         """Wait until a command has ended, or end it; return its output."""

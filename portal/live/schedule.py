@@ -11,11 +11,11 @@ class RenderSchedule(Struct, frozen=True):
     """Intervals between renderings, all in seconds.
 
     After a rendering a view rests for the longest of: ``floor`` (for a list, which every change
-    affects, ``list_floor``, or ``same_floor`` if it was the same as before), ``share`` times the duration of the rendering (for a list, times the
-    number of lists that it shares that time with), and ``viewer`` times its viewers. A change of
-    many views is spread over ``step`` for each, and ``spread`` at most. A list that is due waits up
-    to ``yields`` for pages of apps that are due as well. ``tick`` is the longest time between
-    renderings, ``failed`` the rest after an error.
+    affects, ``list_floor``, or ``same_floor`` if it was the same as before), ``share`` times the
+    duration of the rendering (for a list, times the number of lists that it shares that time with),
+    and ``viewer`` times its viewers. A change of many views is spread over ``step`` for each, and
+    ``spread`` at most. A list that is due waits up to ``yields`` for pages of apps that are due as
+    well. ``tick`` is the longest time between renderings, ``failed`` the rest after an error.
     """
 
     floor: float = 0.01

@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from portal.domain.identity import Identity
 from portal.domain.limits import Limits
 from portal.live.sockets import TRY_LATER
-from portal.turns import for_a_while
+from portal.turns import Turns
 from portal.web.middleware import OPEN_PATHS, current_identity
 
 SEATS = 2
@@ -43,7 +43,7 @@ _FEW = 100
 class _Person(Struct):
     """The requests of one person that are under way, and what is left of the burst."""
 
-    seats: asyncio.Semaphore
+    seats: Turns
     present: int = 0
     """Requests that wait or are worked on."""
     waiting: int = 0
@@ -122,22 +122,24 @@ class Fairness:
         person.requests = pace.after_one(person.requests, now)
         person.waiting += 1
         try:
-            if wait or person.seats.locked():
+            if wait or person.seats.taken:
                 self.counts["waited"] += 1
             if wait:
                 await asyncio.sleep(wait)
-            await person.seats.acquire()
+            leave = await person.seats.begin()
         finally:
             person.waiting -= 1
-        with for_a_while(self._seated, person.seats.release):
+        try:
             yield
+        finally:
+            leave()
 
     def _person(self, identity: Identity) -> _Person:
         """Return what is known of a person."""
         person = self._people.get(identity.user)
         if person is None:
             self._forget()
-            person = self._people[identity.user] = _Person(asyncio.Semaphore(SEATS))
+            person = self._people[identity.user] = _Person(Turns(SEATS, self._seated))
         return person
 
     def _forget(self) -> None:

@@ -15,7 +15,7 @@ from urllib.parse import quote
 import pytest
 
 from portal.domain.errors import Forbidden, HelmError, HelmTimeout
-from portal.domain.identity import Identity
+from portal.domain.identity import ANONYMOUS, Identity
 from portal.domain.impersonation import Impersonation
 from portal.domain.request import enter_operation
 from portal.domain.secrets import HIDDEN
@@ -208,24 +208,29 @@ async def settled() -> None:
         await asyncio.sleep(0)
 
 
-async def test_people_take_turns() -> None:
-    """One person's many commands do not have another's wait for all of them."""
+async def test_one_persons_commands_take_turns() -> None:
+    """Another's do not wait for them, nor those of people who cannot be told apart."""
     running: dict[str, Told] = {}
 
     def start(argv: Sequence[str], environment: Mapping[str, str], given: bytes | None) -> Told:
         return running.setdefault(argv[1], Told())
 
-    every = Runner({}, start=start, turns=Turns(1, longest=60))
+    every = Runner({}, start=start, turns=lambda: Turns(1, longest=60))
+    who = {"b": Identity("bob"), "a": Identity("ann"), "x": ANONYMOUS, "p": None}
     tasks: list[asyncio.Task[bytes]] = []
-    for user, command in [("bob", "b1"), ("bob", "b2"), ("bob", "b3"), ("ann", "a1")]:
-        tasks.append(asyncio.create_task(every.acting_for(Identity(user)).run([command])))
+    for command in ("b1", "b2", "b3", "a1", "x1", "x2", "p1", "p2"):
+        tasks.append(asyncio.create_task(every.acting_for(who[command[0]]).run([command])))
         await settled()
-    for command in ("b1", "b2", "a1", "b3"):
-        assert list(running)[-1] == command
-        running[command].over.set()
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        tasks = [each for each in tasks if not each.done()]
+    assert list(running) == ["b1", "a1", "x1", "x2", "p1", "p2"]
+    for ended, begun in (("b1", "b2"), ("b2", "b3")):
+        running[ended].over.set()
         await settled()
+        assert list(running)[-1] == begun
+    for each in running.values():
+        each.over.set()
+    await asyncio.gather(*tasks)
+    await settled()
+    assert not every._turns, "nothing is kept of who has no command"
 
 
 async def test_a_missing_program_is_told(tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ async def test_a_request_that_waits_for_something_else_leaves_its_seat() -> None
     # A seat is given away once: there are as many as before.
     site.go.clear()
     site.tasks.clear()
-    site.fair._seated = 60.0
+    site.fair._people["bob"].seats._longest = 60.0
     await site.begin(BOB, SEATS + 1)
     assert len(site.at_work) == 3 * SEATS
     await site.end()
