@@ -20,7 +20,7 @@ class RenderSchedule(Struct, frozen=True):
 
     floor: float = 0.01
     list_floor: float = 0.25
-    same_floor: float = 0.05
+    same_floor: float = 0.1
     share: float = 4.0
     viewer: float = 0.0001
     step: float = 0.005
