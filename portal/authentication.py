@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from portal.auth.identify import Authenticator, OpenAuthenticator
+from portal.domain.sessions import ALONE, SharedSessions
 from portal.settings import Settings
 
 if TYPE_CHECKING:
@@ -25,9 +26,14 @@ class Authentication(Struct, frozen=True):
 
 
 def authentication(
-    settings: Settings, stack: AsyncExitStack, reviewer: TokenReviewer
+    settings: Settings,
+    stack: AsyncExitStack,
+    reviewer: TokenReviewer,
+    shared: SharedSessions = ALONE,
 ) -> Authentication:
     """Return the authenticator of the settings' mode; ``stack`` closes its connections.
+
+    ``shared`` is what portals tell each other of sessions.
 
     Raises:
         SettingsError: a file of a secret cannot be read.
@@ -37,4 +43,4 @@ def authentication(
     # Cryptography takes 0.15 s and 12 MiB, which the open mode does without.
     from portal.authenticators import authenticators
 
-    return authenticators(settings, stack, reviewer)
+    return authenticators(settings, stack, reviewer, shared)

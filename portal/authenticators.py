@@ -17,12 +17,13 @@ from portal.auth.oidc.sessions import Seal, Sessions
 from portal.auth.oidc.sign_in import OidcAuthenticator, SignIn
 from portal.auth.operation_identity import OperationIdentities
 from portal.authentication import Authentication
+from portal.domain.sessions import SharedSessions
 from portal.settings import SHORTEST_KEY, Settings
 from portal.web.sign_in import CALLBACK_PATH, SIGNED_OUT_PATH
 
 
 def authenticators(
-    settings: Settings, stack: AsyncExitStack, reviewer: TokenReviewer
+    settings: Settings, stack: AsyncExitStack, reviewer: TokenReviewer, shared: SharedSessions
 ) -> Authentication:
     """Return the authenticator of a mode that tells people apart; as ``authentication``."""
     ask = HttpAsk(settings.oidc_ca_file)
@@ -34,7 +35,7 @@ def authenticators(
         settings.auth_groups_prefix,
     )
     provider = _provider(settings, ask, names) if settings.oidc_issuer else None
-    found = _people(settings, ask, names, provider)
+    found = _people(settings, ask, names, provider, shared)
     bearer = _bearer(settings, names, provider, reviewer)
     if bearer is None:
         return found
@@ -42,10 +43,14 @@ def authenticators(
 
 
 def _people(
-    settings: Settings, ask: HttpAsk, names: ClaimNames, provider: Provider | None
+    settings: Settings,
+    ask: HttpAsk,
+    names: ClaimNames,
+    provider: Provider | None,
+    shared: SharedSessions,
 ) -> Authentication:
     if settings.auth_mode == "oidc" and provider is not None:
-        return _oidc(settings, names, provider)
+        return _oidc(settings, names, provider, shared)
     if settings.auth_mode == "alb":
         balancer = LoadBalancer(
             settings.alb_arn, settings.alb_issuer, settings.alb_client_id, settings.alb_keys_url
@@ -75,7 +80,9 @@ def _provider(settings: Settings, ask: HttpAsk, names: ClaimNames) -> Provider:
     return Provider(client, ask, wants=frozenset({names.user, names.groups}))
 
 
-def _oidc(settings: Settings, names: ClaimNames, provider: Provider) -> Authentication:
+def _oidc(
+    settings: Settings, names: ClaimNames, provider: Provider, shared: SharedSessions
+) -> Authentication:
     known = settings.session_key() or settings.client_secret()
     secret = hashlib.sha256(known.encode()).digest() if known else secrets.token_bytes(32)
     sessions = Sessions(
@@ -84,6 +91,7 @@ def _oidc(settings: Settings, names: ClaimNames, provider: Provider) -> Authenti
         names,
         every=settings.oidc_refresh_interval,
         longest=settings.oidc_session_longest,
+        shared=shared,
     )
     cookies = Cookies(secure=settings.public_url.startswith("https://"))
     sign_in = SignIn(provider, sessions, cookies, secret)

@@ -68,6 +68,7 @@ from portal.domain.operations import STOP_GRACE, STOP_PATIENCE, Operation
 from portal.domain.permissions import Permission
 from portal.domain.projects import unlimited_apps
 from portal.domain.release import ReleaseRevision
+from portal.domain.sessions import ALONE
 from portal.guardrails.review import Guardrails
 from portal.guardrails.subject import GuardrailSettings
 from portal.helm_service.helm import Helm
@@ -111,6 +112,7 @@ from portal.releases.ports import ReleasePorts
 from portal.releases.restart import Restart
 from portal.releases.resume import Resume
 from portal.scoped_views import ScopedViews
+from portal.sessions.shared import DatabaseSessions
 from portal.settings import Settings
 from portal.shell.endpoint import PATH as SHELL_PATH
 from portal.shell.endpoint import Shells
@@ -207,13 +209,18 @@ class WebApp:
         self._projects, self._project_requests, self._personal = _projects(
             settings, sync, rights, trail, self._database
         )
-        self._authentication = authentication(settings, stack, TokenReviews(sync.client))
+        self._shared_sessions = _shared_sessions(settings, self._database)
+        self._authentication = authentication(
+            settings, stack, TokenReviews(sync.client), self._shared_sessions or ALONE
+        )
         self._authenticator = self._authentication.authenticator
         self._session_administration = None
         if (sessions := self._authentication.sessions) is not None:
             self._session_administration = SessionAdministration(
                 sessions, trail, settings.auth_admin_groups
             )
+            if self._shared_sessions is not None:
+                self._shared_sessions.on_ends(sessions.learn)
         if self._authentication.sign_in is not None:
             self._authentication.sign_in.on_change(
                 lambda action, identity: trail.note(Event(action, Outcome.SUCCEEDED, identity))
@@ -338,6 +345,12 @@ class WebApp:
         if self._webhook is not None:
             self._webhook.say(operation_message(operation, self._settings.public_url))
 
+    def _waiting_for(self) -> list[str]:
+        """Return what a start still waits for: first lists, and the ends of sessions."""
+        shared = self._shared_sessions
+        sessions = ["sessions"] if shared is not None and not shared.tried else []
+        return _waiting_for(self._store) + sessions
+
     def tasks(self) -> dict[str, Coroutine[Any, Any, None]]:
         """The coroutines that run for as long as the portal does, by name."""
         chosen: dict[str, Coroutine[Any, Any, None]] = {}
@@ -347,6 +360,8 @@ class WebApp:
             chosen |= {"database": self._database.run(), "audit": self._trail.run()}
         if self._history is not None:
             chosen |= {"history": self._history.run()}
+        if self._shared_sessions is not None:
+            chosen |= {"sessions": self._shared_sessions.run()}
         if self._roles is not None:
             chosen |= {"roles": self._roles.run()}
         if self._personal is not None:
@@ -362,7 +377,7 @@ class WebApp:
     def site(self) -> Methods:
         """The ASGI site: pages, live connection and health, behind authentication."""
         inner = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-        add_routes(inner, self._metrics, lambda: _waiting_for(self._store))
+        add_routes(inner, self._metrics, self._waiting_for)
         again = _reidentify(self._authenticator)
         live = live_endpoint(self.hub, _identify, reidentify=again)
         frame = frame_endpoint(self.hub, _identify)
@@ -562,6 +577,11 @@ def _database(settings: Settings, stack: AsyncExitStack) -> Database | None:
     database = Database(url)
     stack.push_async_callback(database.close)
     return database
+
+
+def _shared_sessions(settings: Settings, database: Database | None) -> DatabaseSessions | None:
+    """Return what portals share of sessions, if there are sessions and a database."""
+    return DatabaseSessions(database) if settings.auth_mode == "oidc" and database else None
 
 
 def _history(

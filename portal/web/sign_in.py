@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from portal.auth.headers import Headers
 from portal.auth.http import Unavailable
-from portal.domain.errors import Forbidden, PortalError
+from portal.domain.errors import DatabaseUnavailable, Forbidden, PortalError
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +54,20 @@ class Step(Protocol):
         ...
 
 
+class SignedOut(Protocol):
+    """The words after a sign-out."""
+
+    @property
+    def text(self) -> str:
+        """The text, "" for nothing."""
+        ...
+
+    @property
+    def set_cookies(self) -> Sequence[str]:
+        """The ``Set-Cookie`` headers."""
+        ...
+
+
 class SignIn(Protocol):
     """Signs people in and out; see ``portal.auth.oidc.sign_in.SignIn``."""
 
@@ -67,6 +81,10 @@ class SignIn(Protocol):
 
     async def sign_out(self, headers: Headers) -> Step:
         """End a browser's session."""
+        ...
+
+    def signed_out(self, headers: Headers) -> SignedOut:
+        """Return what a browser is told after a sign-out."""
         ...
 
     async def back_channel_logout(self, token: str) -> None:
@@ -119,7 +137,7 @@ class SignInPages:
         answer = JSONResponse(
             {"location": step.location}, headers={**_NO_STORE, "Clear-Site-Data": '"cache"'}
         )
-        return _with_cookies(answer, step)
+        return _with_cookies(answer, step.set_cookies)
 
     async def _back_channel(self, request: Request) -> Response:
         body = b""
@@ -132,7 +150,8 @@ class SignInPages:
             return JSONResponse({"error": "invalid_request"}, 400, headers=_NO_STORE)
         try:
             await self._sign_in.back_channel_logout(tokens[0])
-        except Unavailable as error:
+        except (Unavailable, DatabaseUnavailable) as error:
+            log.warning("a logout by the provider failed: %s", error)
             return JSONResponse({"error": error.message}, 503, headers=_NO_STORE)
         except PortalError as error:
             log.warning("a logout by the provider was refused: %s", error)
@@ -148,8 +167,10 @@ class SignInPages:
             "Open the portal",
         )
 
-    async def _signed_out(self, _: Request) -> Response:
-        return self._page("You have signed out", "", "/", "Sign in again")
+    async def _signed_out(self, request: Request) -> Response:
+        done = self._sign_in.signed_out(request.headers.items())
+        answer = self._page("You have signed out", done.text, "/", "Sign in again")
+        return _with_cookies(answer, done.set_cookies)
 
     def _failed(self, error: PortalError) -> Response:
         status = 503 if isinstance(error, Unavailable) else 401
@@ -183,11 +204,12 @@ class SignInPages:
 
 
 def _redirect(step: Step) -> Response:
-    return _with_cookies(RedirectResponse(step.location, 303, headers=_NO_STORE), step)
+    answer = RedirectResponse(step.location, 303, headers=_NO_STORE)
+    return _with_cookies(answer, step.set_cookies)
 
 
-def _with_cookies(answer: Response, step: Step) -> Response:
-    for each in step.set_cookies:
+def _with_cookies(answer: Response, set_cookies: Sequence[str]) -> Response:
+    for each in set_cookies:
         answer.headers.append("Set-Cookie", each)
     return answer
 

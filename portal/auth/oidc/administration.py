@@ -64,23 +64,25 @@ class SessionAdministration:
         Raises:
             Forbidden: ``identity`` is no administrator.
             NotFound: there is no such session any more.
+            DatabaseUnavailable: nothing has ended, or the message says that other pods go on.
         """
         self._check(identity)
         found = next((each for each in self._sessions.present() if _id(each) == id), None)
         if found is None:
             raise NotFound("That session has ended already.")
         async with recorded(self._recorder, _ends(identity, found.user, session=id)):
-            self._sessions.end(found)
+            await self._sessions.end(found)
 
     async def end_of_user(self, identity: Identity, user: str) -> int:
         """End all present sessions of a user; return how many this portal had seen.
 
         Raises:
             Forbidden: ``identity`` is no administrator.
+            DatabaseUnavailable: as in ``end``.
         """
         self._check(identity)
         async with recorded(self._recorder, _ends(identity, user)):
-            return self._sessions.end_of_user(user)
+            return await self._sessions.end_of_user(user)
 
     def _check(self, identity: Identity) -> None:
         if self._admins.isdisjoint(identity.groups):

@@ -1,9 +1,9 @@
 """Sessions of people who signed in: in an encrypted cookie, and what the process knows beside it.
 
 The cookie holds all of a session, so that it outlives the portal and any portal pod reads it. The
-process remembers which sessions have been renewed, and which have ended before their time. Each
-session is renewed at the provider every few minutes, so that what ends there, or in another pod,
-ends here within that time.
+process remembers which sessions have been renewed, and which have ended before their time. Other
+pods are told of ends through ``SharedSessions``, where there is a database. Each session is renewed
+at the provider every few minutes, so that what ends there ends here within that time.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ import asyncio
 import base64
 import hashlib
 import logging
+import math
 import secrets
 import time
-from collections.abc import Callable
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import NoReturn, Protocol, TypeVar
 
 import msgspec
 from cryptography.fernet import Fernet, InvalidToken
@@ -26,8 +28,9 @@ from msgspec import Struct
 from portal.auth.claims import SKEW, ClaimNames, Claims, identity_of, moment, text
 from portal.auth.http import Unavailable
 from portal.auth.oidc.provider import Tokens
-from portal.domain.errors import Unauthenticated
+from portal.domain.errors import DatabaseUnavailable, Unauthenticated
 from portal.domain.identity import Identity
+from portal.domain.sessions import ALONE, SessionEnd, SharedSessions, TokenLease
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +39,18 @@ T = TypeVar("T")
 GRACE = 300
 """Seconds that a session outlives its renewal, if the provider does not answer or nobody asks."""
 
+WAIT = 0.2
+"""Seconds between two looks at a renewal by another pod."""
+LOOKS = 50
+"""The most looks at it: the provider may take ten seconds."""
+
 ENDED = "Your session has ended."
 SIGN_IN_AGAIN = "Sign in again."
+NOT_SHARED = "It has ended in this pod of the portal; other pods could not be told."
+SHARED_LATER = (
+    "They are told once the portal's database answers, and believe a session until its next "
+    "renewal at most. End it at the identity provider, too."
+)
 
 
 def ended() -> Unauthenticated:
@@ -72,8 +85,11 @@ class Seal:
     """Encrypts and signs what browsers keep for the portal, for one purpose each."""
 
     def __init__(self, secret: bytes, purpose: str) -> None:
-        derived = HKDF(SHA256(), 32, None, f"dash-portal {purpose}".encode()).derive(secret)
-        self._fernet = Fernet(base64.urlsafe_b64encode(derived))
+        def derived(info: str) -> bytes:
+            return HKDF(SHA256(), 32, None, info.encode()).derive(secret)
+
+        self._fernet = Fernet(base64.urlsafe_b64encode(derived(f"dash-portal {purpose}")))
+        self._hashing = derived(f"dash-portal {purpose} hashes")
 
     def close(self, content: Struct) -> str:
         """Return ``content`` as text that nobody else can read or make."""
@@ -87,6 +103,11 @@ class Seal:
         except (InvalidToken, ValueError):
             return None
 
+    def hash(self, kind: str, value: str) -> str:
+        """Return a keyed hash of an identifier: who lacks the secret cannot try out names."""
+        text = f"{kind}\0{value}".encode()
+        return hashlib.blake2b(text, key=self._hashing, digest_size=32).hexdigest()
+
 
 class Renew(Protocol):
     """Renews sessions at the provider."""
@@ -96,11 +117,11 @@ class Renew(Protocol):
         ...
 
 
-class _Until(Struct, frozen=True):
-    """The time before which sessions must have begun to be over, and when that can be forgotten."""
+class _Refused(Struct, frozen=True):
+    """The state of a session that the provider does not renew, and when that is forgotten."""
 
-    began_before: float
-    forget: float
+    checked: int
+    forget: int
 
 
 class Sessions:
@@ -115,6 +136,7 @@ class Sessions:
         every: int,
         longest: int,
         clock: Callable[[], float] = time.time,
+        shared: SharedSessions = ALONE,
     ) -> None:
         """Sessions are renewed ``every`` so many seconds, and last ``longest`` at most."""
         self._seal = seal
@@ -123,8 +145,12 @@ class Sessions:
         self._every = every
         self._longest = longest
         self._clock = clock
+        self._shared = shared
         self._newest: dict[str, Session] = {}
-        self._over: dict[tuple[str, str], _Until] = {}
+        self._over: dict[str, SessionEnd] = {}
+        self._refused: dict[str, _Refused] = {}
+        self._elsewhere: dict[str, int] = {}
+        """The times at which other pods renewed sessions whose newest cookies are not known here."""
         self._renewing: dict[str, asyncio.Task[Session]] = {}
 
     def begin(self, tokens: Tokens) -> Session:
@@ -171,7 +197,8 @@ class Sessions:
             session = known
         if self._is_over(session) or self._clock() >= session.ends:
             raise ended()
-        if session.refresh_token and self._clock() >= session.checked + self._every + GRACE:
+        stale = max(session.checked + self._every + GRACE, self._renewed_until(session))
+        if session.refresh_token and self._clock() >= stale:
             raise Stale(session)
         return session
 
@@ -186,8 +213,8 @@ class Sessions:
         try:
             session = self.read(sealed)
         except Stale as stale:
-            return await self._renewed(stale.session), True
-        if session.refresh_token and self._clock() >= session.checked + self._every:
+            session = await self._renewed(stale.session)
+        if self._is_due(session):
             try:
                 session = await self._renewed(session)
             except Unavailable as error:
@@ -196,27 +223,43 @@ class Sessions:
         own = self._seal.open(sealed, Session)
         return session, own is None or own.checked < session.checked
 
-    def end(self, session: Session) -> None:
-        """End one session."""
-        self._end("id", session.id, float("inf"))
+    async def end(self, session: Session) -> None:
+        """End one session.
 
-    def end_of_provider(self, *, sid: str, sub: str, issued: float) -> None:
-        """End the provider's session ``sid``, or without one all of a person's.
+        Raises:
+            DatabaseUnavailable: it has ended in this pod; others cannot know of it yet.
+        """
+        await self._end(("id", session.id, math.inf))
+
+    async def end_of_provider(self, *, sid: str, sub: str, issued: float) -> None:
+        """End the provider's session ``sid``, or without one all of a person's; raises as ``end``.
 
         A logout that is sent again later, ``issued`` long ago, does not end newer sessions.
         """
-        before = min(self._clock(), issued + SKEW)
+        before = max(0.0, min(self._clock(), issued + SKEW))
         if sid:
-            self._end("sid", sid, before)
-            self._end("sub without sid", sub, before)
+            await self._end(("sid", sid, before), ("sub without sid", sub, before))
         else:
-            self._end("sub", sub, before)
+            await self._end(("sub", sub, before))
 
-    def end_of_user(self, user: str) -> int:
-        """End all present sessions of a user; returns how many this portal had seen."""
+    async def end_of_user(self, user: str) -> int:
+        """End all present sessions of a user; return how many this pod had seen.
+
+        Raises as ``end``.
+        """
         count = sum(each.user == user for each in self.present())
-        self._end("user", user, self._clock())
+        await self._end(("user", user, self._clock()))
         return count
+
+    def learn(self, ends: Iterable[SessionEnd]) -> None:
+        """Take over ends, which other pods may have brought about."""
+        for end in ends:
+            known = self._over.get(end.hash, end)
+            self._over[end.hash] = SessionEnd(
+                end.hash,
+                max(end.began_before, known.began_before),
+                max(end.forget, known.forget),
+            )
 
     def present(self) -> list[Session]:
         """Return the sessions that this portal has seen and that go on, the newest first."""
@@ -231,28 +274,56 @@ class Sessions:
         if known is None:
             self._forget()
 
-    def _end(self, kind: str, value: str, began_before: float) -> None:
+    async def _end(self, *ended: tuple[str, str, float]) -> None:
+        """End sessions by kinds and values of identifiers, here first: it holds in any case."""
         self._forget()
-        self._over[kind, value] = _Until(began_before, self._clock() + self._longest + SKEW)
+        forget = math.ceil(self._clock()) + self._longest + SKEW
+        ends = [
+            # Sessions begin on whole seconds: before 9.5 is before 10.
+            SessionEnd(self._seal.hash(kind, value), math.ceil(min(before, forget)), forget)
+            for kind, value, before in ended
+        ]
+        self.learn(ends)
+        try:
+            await self._shared.end(ends)
+        except DatabaseUnavailable as error:
+            raise DatabaseUnavailable(NOT_SHARED, SHARED_LATER) from error
 
     def _is_over(self, session: Session) -> bool:
-        marks = (
+        refused = self._refused.get(session.id)
+        if refused is not None and session.checked <= refused.checked:
+            return True
+        identifiers = (
             ("id", session.id),
             ("sid", session.sid) if session.sid else ("sub without sid", session.sub),
             ("sub", session.sub),
             ("user", session.user),
         )
-        return any(
-            (until := self._over.get(mark)) is not None and session.began < until.began_before
-            for mark in marks
+        return bool(self._over) and any(
+            (end := self._over.get(self._seal.hash(*each))) is not None
+            and session.began < end.began_before
+            for each in identifiers
         )
+
+    def _is_due(self, session: Session) -> bool:
+        """Return True if a session has to be renewed by this pod."""
+        due = max(session.checked + self._every, self._renewed_until(session))
+        return bool(session.refresh_token) and self._clock() >= due
+
+    def _renewed_until(self, session: Session) -> float:
+        """Return how long a state goes on because another pod has a newer one; 0 if none has."""
+        at = self._elsewhere.get(session.id, 0)
+        return at + GRACE if at > session.checked else 0
 
     def _forget(self) -> None:
         now = self._clock()
-        for mark in [mark for mark, until in self._over.items() if until.forget <= now]:
-            del self._over[mark]
+        for known in (self._over, self._refused):
+            for key in [key for key, each in known.items() if each.forget <= now]:
+                del known[key]
         for key in [key for key, each in self._newest.items() if each.ends <= now]:
             del self._newest[key]
+        for key in [key for key, at in self._elsewhere.items() if at + GRACE <= now]:
+            del self._elsewhere[key]
 
     async def _renewed(self, session: Session) -> Session:
         """Renew a session, sharing a renewal that is under way: a refresh token is used once."""
@@ -267,27 +338,75 @@ class Sessions:
         return renewed
 
     async def _renew(self, session: Session) -> Session:
-        before = {"sub": session.sub}
+        """Renew a session with its refresh token, unless another pod does or has done.
+
+        Many providers take a refresh token once, and end the session if it comes twice.
+        """
+        token = self._seal.hash("refresh token", session.refresh_token)
+        if not await self._take_lease(token, session):
+            return session
+        used = None
         try:
-            tokens = await self._provider.refresh(session.refresh_token, before)
+            renewed = await self._ask(session)
+            if renewed.refresh_token != session.refresh_token:
+                used = renewed.checked
+        finally:
+            await self._shared.release_lease(token, used)
+        self._remember(renewed)
+        return renewed
+
+    async def _take_lease(self, token: str, session: Session) -> bool:
+        """Return True if a refresh token is this pod's to use, False if another pod has used it.
+
+        Raises:
+            Unauthenticated: that was so long ago that this cookie is a copy.
+            Unavailable: another pod is using it for too long.
+        """
+        for _ in range(LOOKS):
+            found = await self._shared.take_lease(token)
+            if isinstance(found, int):
+                # The browser has the new cookie from there; this pod does not have its content.
+                if self._clock() >= found + GRACE:
+                    await self._end_copied(session)
+                self._elsewhere[session.id] = max(found, self._elsewhere.get(session.id, 0))
+                return False
+            if found is not TokenLease.TAKEN:
+                return True
+            await asyncio.sleep(WAIT)
+        raise Unavailable("Another pod of the portal is renewing this session.")
+
+    async def _end_copied(self, session: Session) -> NoReturn:
+        """End a session of which an old cookie came back, as providers do for a refresh token.
+
+        Somebody has copied it. Who has used which one first is not known.
+        """
+        log.warning("an old cookie came back: its session ends", extra={"actor": session.user})
+        with suppress(DatabaseUnavailable):
+            await self.end(session)
+        raise ended()
+
+    async def _ask(self, session: Session) -> Session:
+        """Return the session as the provider renews it."""
+        try:
+            tokens = await self._provider.refresh(session.refresh_token, {"sub": session.sub})
             identity = session.identity
             if tokens.id_token or self._names.groups in tokens.claims:
                 identity = identity_of(tokens.claims, self._names)
         except Unauthenticated as error:
-            log.info("a session has ended at the provider", extra={"actor": session.user})
-            self.end(session)
+            log.info("a session is not renewed by the provider", extra={"actor": session.user})
+            # Of this state alone: another pod may have renewed it with the same token.
+            self._refused[session.id] = _Refused(session.checked, session.ends)
             raise ended() from error
         if identity.user != session.user:
-            self.end(session)
+            with suppress(DatabaseUnavailable):
+                await self.end(session)
             raise ended()
-        renewed = msgspec.structs.replace(
+        return msgspec.structs.replace(
             session,
             groups=identity.groups,
             checked=int(self._clock()),
             refresh_token=tokens.refresh_token or session.refresh_token,
         )
-        self._remember(renewed)
-        return renewed
 
 
 class Stale(Unauthenticated):

@@ -23,9 +23,9 @@ from portal.auth.http import Unavailable
 from portal.auth.identify import Authenticated
 from portal.auth.oidc.cookies import Cookies
 from portal.auth.oidc.provider import Provider
-from portal.auth.oidc.sessions import Seal, Session, Sessions
+from portal.auth.oidc.sessions import Seal, Session, Sessions, Stale
 from portal.domain import audit
-from portal.domain.errors import Unauthenticated
+from portal.domain.errors import DatabaseUnavailable, Unauthenticated
 from portal.domain.identity import Identity
 
 log = logging.getLogger(__name__)
@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 SESSION = "session"
 ID_TOKEN = "id-token"
 PENDING = "sign-in-"
+NOT_SHARED = "not-shared"
+"""The cookie after a sign-out that other pods could not be told of."""
 
 PENDING_FOR = 600
 """Seconds for a person to sign in at the provider."""
@@ -41,6 +43,12 @@ MOST_PENDING = 5
 LONGEST_NEXT = 1000
 LONGEST_HINT = 3000
 """The most characters of an ID token that is kept for the sign-out."""
+
+NOT_SHARED_TEXT = (
+    "This browser is signed out. Other pods of the portal could not be told, because its database "
+    "does not answer: they are told once it does. If somebody has copied this browser's cookies, "
+    "they may be accepted there until the session's next renewal."
+)
 
 OWN_PATHS = "/auth/"
 DONE = "/auth/signed-in"
@@ -66,6 +74,13 @@ class Step(Struct, frozen=True):
     """An answer to a browser: where it goes next, and its cookies."""
 
     location: str
+    set_cookies: tuple[str, ...]
+
+
+class SignedOut(Struct, frozen=True):
+    """The words after a sign-out, "" for none, and the cookies of the answer."""
+
+    text: str
     set_cookies: tuple[str, ...]
 
 
@@ -197,10 +212,10 @@ class SignIn:
         received = Received(headers).cookies()
         sealed = self._cookies.read(received, SESSION)
         kept = self._kept.open(self._cookies.read(received, ID_TOKEN), Kept)
-        location = ""
+        location, shared = "", True
         try:
-            session = self._sessions.read(sealed)
-            self._sessions.end(session)
+            session = self._session(sealed)
+            shared = await self._end(session)
             self._tell(audit.SIGN_OUT, session)
             await self._provider.revoke(session.refresh_token)
         except (Unauthenticated, Unavailable):
@@ -210,7 +225,31 @@ class SignIn:
         except Unavailable:
             log.warning("the provider does not answer: signed out of the portal alone")
         gone = (*self._cookies.remove(SESSION), *self._cookies.remove(ID_TOKEN))
-        return Step(location or self._provider.client.signed_out_uri, gone)
+        # The page that says it comes after the provider's.
+        noted = () if shared else (self._cookies.set(NOT_SHARED, "1", PENDING_FOR),)
+        return Step(location or self._provider.client.signed_out_uri, (*gone, *noted))
+
+    def _session(self, sealed: str) -> Session:
+        """Return the session in a cookie, also if it would have to be renewed to be used."""
+        try:
+            return self._sessions.read(sealed)
+        except Stale as stale:
+            return stale.session
+
+    async def _end(self, session: Session) -> bool:
+        """End a session; return False if other pods could not be told."""
+        try:
+            await self._sessions.end(session)
+        except DatabaseUnavailable as error:
+            log.warning("a sign-out is known to this pod alone: %s", error)
+            return False
+        return True
+
+    def signed_out(self, headers: Headers) -> SignedOut:
+        """Return what a browser is told after a sign-out."""
+        if not self._cookies.read(Received(headers).cookies(), NOT_SHARED):
+            return SignedOut("", ())
+        return SignedOut(NOT_SHARED_TEXT, (self._cookies.set(NOT_SHARED, "", 0),))
 
     async def back_channel_logout(self, token: str) -> None:
         """End the sessions that a logout token of the provider names.
@@ -218,11 +257,12 @@ class SignIn:
         Raises:
             Unauthenticated: it is not the provider's, or no logout token.
             Unavailable: the provider's keys cannot be read.
+            DatabaseUnavailable: other pods cannot be told.
         """
         claims = await self._provider.claims(token)
         client = self._provider.client
         check_logout_token(claims, issuer=client.issuer, client=client.id, now=self._clock())
-        self._sessions.end_of_provider(
+        await self._sessions.end_of_provider(
             sid=text(claims, "sid"), sub=text(claims, "sub"), issued=moment(claims, "iat") or 0
         )
         log.info("the provider has ended sessions")

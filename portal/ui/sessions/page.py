@@ -40,8 +40,9 @@ def layout(context: UiContext, identity: Identity) -> Node:
                         html.P(
                             "The people who are signed in, as far as this pod of the portal has "
                             "seen them. A session that you end here ends in the portal's other "
-                            "pods within minutes, when it is next renewed. End it at the identity "
-                            "provider as well, or the person can sign in again.",
+                            "pods within seconds if the portal has a database, else within "
+                            "minutes, when it is next renewed. End it at the identity provider "
+                            "as well, or the person can sign in again.",
                             className="lead-sentence",
                         ),
                     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +17,7 @@ from portal.auth.oidc.cookies import Cookies
 from portal.auth.oidc.provider import Client, Provider
 from portal.auth.oidc.sessions import Seal, Sessions
 from portal.auth.oidc.sign_in import OidcAuthenticator, SignIn, Step
+from portal.domain.sessions import ALONE, SharedSessions
 
 ISSUER = "https://login.example.com"
 CLIENT = "dash-portal"
@@ -80,7 +82,16 @@ class OpenIdProvider:
         self.changes: dict[str, object] = {}
         self.codes: dict[str, dict[str, str]] = {}
         self.refresh_tokens = True
+        self.rotates = True
         self.valid: set[str] = set()
+        self.used: set[str] = set()
+        self.ends_reused = True
+        """Whether a refresh token that comes twice ends the session."""
+        self.refused: list[str] = []
+        """The refresh tokens that were refused."""
+        self.going_on = asyncio.Event()
+        """Set while renewals are answered."""
+        self.going_on.set()
         self.down = False
         self.asked: list[str] = []
         self._number = 0
@@ -107,13 +118,27 @@ class OpenIdProvider:
         if path == "/token" and form["grant_type"] == "authorization_code":
             asked = self.codes.pop(form["code"], None)
             return answer(self.tokens(asked["nonce"])) if asked else answer(INVALID, 400)
-        if path == "/token" and form["refresh_token"] in self.valid:
-            self.valid.discard(form["refresh_token"])
-            return answer(self.tokens(None))
+        if path == "/token":
+            return await self._renewal(form["refresh_token"])
         if path == "/revoke":
             self.valid.discard(form["token"])
             return answer({})
         return answer(INVALID, 400)
+
+    async def _renewal(self, token: str) -> Answer:
+        await self.going_on.wait()
+        if token in self.used and self.ends_reused:
+            self.valid.clear()
+        if token not in self.valid:
+            self.refused.append(token)
+            return answer(INVALID, 400)
+        told = self.tokens(None)
+        if not self.rotates:
+            self.valid.discard(str(told.pop("refresh_token")))
+            return answer(told)
+        self.valid.discard(token)
+        self.used.add(token)
+        return answer(told)
 
     def tokens(self, nonce: str | None) -> dict[str, object]:
         claims = id_claims(self.now, **{"nonce": nonce, **self.changes})
@@ -144,7 +169,12 @@ def answer(content: object, status: int = 200) -> Answer:
 class Portal:
     """The portal's part of the mode ``oidc``, over one provider; ``jar`` is a browser's cookies."""
 
-    def __init__(self, idp: OpenIdProvider | None = None, secret: bytes = SECRET) -> None:
+    def __init__(
+        self,
+        idp: OpenIdProvider | None = None,
+        secret: bytes = SECRET,
+        shared: SharedSessions = ALONE,
+    ) -> None:
         self.idp = idp or OpenIdProvider()
         client = Client(
             issuer=ISSUER,
@@ -162,6 +192,7 @@ class Portal:
             every=EVERY,
             longest=LONGEST,
             clock=clock,
+            shared=shared,
         )
         self.cookies = Cookies(secure=True)
         self.sign_in = SignIn(self.provider, self.sessions, self.cookies, secret, clock=clock)

@@ -376,7 +376,7 @@ async def logged_out(portal: Portal, **claims: object) -> Headers:
 
 async def ended_by_an_administrator(portal: Portal) -> Headers:
     portal.idp.now += 2
-    assert portal.sessions.end_of_user("ann@example.com") == 1
+    assert await portal.sessions.end_of_user("ann@example.com") == 1
     return portal.headers()
 
 

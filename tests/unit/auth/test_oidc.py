@@ -388,13 +388,57 @@ async def test_a_logout_that_is_sent_again_does_not_end_a_new_session() -> None:
     await portal.signed_in()
     issued = portal.idp.now
     portal.idp.now += 5
-    portal.sessions.end_of_provider(sid="", sub="u-1", issued=issued)
+    await portal.sessions.end_of_provider(sid="", sub="u-1", issued=issued)
     with pytest.raises(Unauthenticated):
         await portal.who()
     portal.idp.now += 120
     await portal.signed_in()
-    portal.sessions.end_of_provider(sid="", sub="u-1", issued=issued)
+    await portal.sessions.end_of_provider(sid="", sub="u-1", issued=issued)
     assert await portal.who() == "ann@example.com"
+
+
+async def test_a_logout_that_is_sent_again_does_not_bring_back_what_ended_later() -> None:
+    portal = Portal()
+    issued = portal.idp.now
+    portal.idp.now += 120
+    await portal.signed_in()
+    portal.idp.now += 1
+    await portal.sessions.end_of_provider(sid="", sub="u-1", issued=portal.idp.now)
+    await portal.sessions.end_of_provider(sid="", sub="u-1", issued=issued)
+    with pytest.raises(Unauthenticated):
+        await portal.who()
+
+
+async def test_signing_out_ends_a_session_that_was_not_renewed_for_long() -> None:
+    portal = Portal()
+    await portal.signed_in()
+    portal.idp.now += EVERY + GRACE
+    before = portal.headers()
+    await portal.sign_in.sign_out(before)
+    assert portal.idp.valid == set()
+    portal.idp.asked.clear()
+    with pytest.raises(Unauthenticated, match="has ended"):
+        await portal.authenticator.authenticate(before)
+    assert portal.idp.asked == []
+
+
+async def test_a_pod_that_came_too_late_with_a_refresh_token_takes_the_newer_cookie() -> None:
+    """Without a database pods do not know of each other's renewals."""
+    portal = Portal()
+    other = Portal(portal.idp)
+    portal.idp.ends_reused = False
+    await portal.signed_in()
+    other.jar = dict(portal.jar)
+    portal.idp.now += EVERY
+    assert await portal.who() == "ann@example.com"
+    with pytest.raises(Unauthenticated):
+        await other.who()
+    old, other.jar = other.jar, dict(portal.jar)
+    assert await other.who() == "ann@example.com"
+    other.jar = old
+    portal.idp.asked.clear()
+    assert await other.who() == "ann@example.com"
+    assert "/token" not in portal.idp.asked
 
 
 async def test_an_administrator_ends_the_sessions_of_one_person() -> None:
@@ -405,7 +449,7 @@ async def test_an_administrator_ends_the_sessions_of_one_person() -> None:
     portal.jar = {}
     await portal.signed_in()
     portal.idp.now += 1
-    assert portal.sessions.end_of_user("ann@example.com") == 1
+    assert await portal.sessions.end_of_user("ann@example.com") == 1
     assert await portal.who() == "bob@example.com"
     portal.jar = other
     with pytest.raises(Unauthenticated):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -17,6 +17,8 @@ from portal.auth.csrf import SECURE_TOKEN_COOKIE, TOKEN_HEADER
 from portal.auth.hosts import known_hosts
 from portal.auth.oidc.administration import SessionAdministration
 from portal.auth.transport import Transport
+from portal.domain.errors import DatabaseUnavailable
+from portal.domain.sessions import Alone, SessionEnd
 from portal.web.metrics import Metrics
 from portal.web.middleware import RequestMiddleware, current_identity
 from portal.web.sign_in import (
@@ -241,6 +243,38 @@ def test_a_provider_that_cannot_check_a_logout_is_asked_to_send_it_again(browser
     told = {"logout_token": signed({})}
     answer = browser.http.post("/auth/back-channel-logout", data=told, headers=SERVER)
     assert answer.status_code == 503
+
+
+class NotTold(Alone):
+    """A database that does not answer."""
+
+    async def end(self, ends: Sequence[SessionEnd]) -> None:
+        raise DatabaseUnavailable("The portal's database does not answer.")
+
+
+def test_a_logout_that_other_pods_are_not_told_of_is_asked_for_again(browser: Browser) -> None:
+    browser.open("/page")
+    now = int(browser.portal.idp.now)
+    event = {"http://schemas.openid.net/event/backchannel-logout": {}}
+    claims = {"iss": ISSUER, "aud": "dash-portal", "sid": "s-1", "iat": now, "exp": now + 60}
+    told = {"logout_token": signed({**claims, "events": event})}
+    browser.portal.sessions._shared = NotTold()
+    browser.portal.idp.now += 1
+    answer = browser.http.post("/auth/back-channel-logout", data=told, headers=SERVER)
+    assert answer.status_code == 503
+    assert "other pods could not be told" in answer.json()["error"]
+    assert browser.http.get(SESSION_PATH).status_code == 401
+
+
+def test_a_sign_out_that_other_pods_are_not_told_of_says_so_once(browser: Browser) -> None:
+    browser.open("/page")
+    browser.portal.sessions._shared = NotTold()
+    answer = browser.http.post("/auth/sign-out", headers=OURS)
+    assert answer.json()["location"].startswith(f"{ISSUER}/logout?")
+    assert browser.http.get(SESSION_PATH).status_code == 401
+    said = [browser.http.get("/auth/signed-out").text for _ in range(2)]
+    assert ["Other pods of the portal could not be told" in each for each in said] == [True, False]
+    assert dict(browser.http.cookies) == {SECURE_TOKEN_COOKIE: TOKEN}
 
 
 def test_a_sign_in_that_fails_says_why(browser: Browser) -> None:

@@ -1,0 +1,5 @@
+"""The databases of ``tests/unit/database``."""
+
+from tests.unit.database.conftest import connect, server, url
+
+__all__ = ["connect", "server", "url"]
