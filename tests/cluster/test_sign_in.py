@@ -30,8 +30,11 @@ from portal.auth.hosts import NO_OTHERS
 from portal.auth.http import HttpAsk
 from portal.auth.oidc.cookies import Cookies
 from portal.auth.oidc.provider import Client, Provider
-from portal.auth.oidc.sessions import Seal, Sessions
+from portal.auth.oidc.sessions import Seal, Session, Sessions
 from portal.auth.oidc.sign_in import Kept, OidcAuthenticator, SignIn
+from portal.database.database import Database
+from portal.domain.sessions import ALONE, SharedSessions
+from portal.sessions.shared import DatabaseSessions
 from portal.web.metrics import Metrics
 from portal.web.middleware import RequestMiddleware, current_identity
 from portal.web.sign_in import SESSION_PATH, SignInPages, session_endpoint
@@ -86,7 +89,8 @@ class Site:
         }
 
     @asynccontextmanager
-    async def served(self) -> AsyncGenerator[None]:
+    async def served(self, url: str = "", shared: SharedSessions = ALONE) -> AsyncGenerator[None]:
+        """Serve a pod of the portal, at the site's own address or another."""
         client = Client(
             issuer=self.issuer,
             id="portal",
@@ -100,8 +104,16 @@ class Site:
         ask = HttpAsk()
         provider = Provider(client, ask, clock=self.clock)
         sessions = Sessions(
-            Seal(SECRET, "session"), provider, names, every=EVERY, longest=86400, clock=self.clock
+            Seal(SECRET, "session"),
+            provider,
+            names,
+            every=EVERY,
+            longest=86400,
+            clock=self.clock,
+            shared=shared,
         )
+        if isinstance(shared, DatabaseSessions):
+            shared.on_ends(sessions.learn)
         cookies = Cookies(secure=False)
         sign_in = SignIn(provider, sessions, cookies, SECRET, clock=self.clock)
         rule = JwtRule(self.issuer, frozenset({"api"}), names)
@@ -120,7 +132,7 @@ class Site:
             known_hosts=NO_OTHERS,
             sign_in=SignInPages(sign_in, ""),
         )
-        address = urlsplit(self.url)
+        address = urlsplit(url or self.url)
         config = uvicorn.Config(
             edge, "127.0.0.1", address.port or 0, log_level="warning", lifespan="off", ws="none"
         )
@@ -263,6 +275,53 @@ async def test_signing_out_and_somebody_else_in(browser: Browser) -> None:
         async with other.get(address, headers={"Cookie": sent}) as answer:
             assert answer.status == 401
     assert await browser.open("/page", "bob", "b") == (200, "bob@example.com ")
+
+
+async def test_pods_with_one_database_renew_a_session_once_and_know_of_its_end(
+    browser: Browser, tmp_path: Path
+) -> None:
+    """The provider takes each refresh token once."""
+    site = browser.site
+    async with AsyncExitStack() as stack:
+        pods = [f"http://127.0.0.1:{free_port()}" for _ in range(2)]
+        for url in pods:
+            database = Database(f"sqlite:///{tmp_path}/portal.db")
+            stack.push_async_callback(database.close)
+            shared = DatabaseSessions(database, interval=0.1, clock=site.clock)
+            looking = asyncio.create_task(shared.run())
+            stack.callback(looking.cancel)
+            await until(lambda shared=shared: shared.tried)
+            await stack.enter_async_context(site.served(url, shared))
+        http = await stack.enter_async_context(
+            aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+        )
+
+        async def asked(url: str, cookies: dict[str, str]) -> tuple[int, str]:
+            sent = "; ".join(f"{name}={value}" for name, value in cookies.items())
+            async with http.get(f"{url}{SESSION_PATH}", headers={"Cookie": sent}) as answer:
+                given = answer.cookies.get("dash-portal-session")
+                return answer.status, given.value if given else ""
+
+        await browser.open("/page")
+        cookies = browser.cookies()
+        for _ in range(3):
+            site.ahead += EVERY
+            found = await asyncio.gather(*(asked(url, cookies) for url in pods * 3))
+            assert {status for status, _ in found} == {200}
+            new = [given for _, given in found if given]
+            opened = [Seal(SECRET, "session").open(each, Session) for each in new]
+            assert len({each.refresh_token for each in opened if each is not None}) == 1
+            cookies["dash-portal-session"] = new[0]
+        assert [(await asked(url, cookies))[0] for url in pods] == [200, 200]
+
+        token = next(each for name, each in cookies.items() if name.endswith(TOKEN_COOKIE))
+        sent = "; ".join(f"{name}={value}" for name, value in cookies.items())
+        headers = {"Origin": pods[0], TOKEN_HEADER: token, "Cookie": sent}
+        async with http.post(f"{pods[0]}/auth/sign-out", headers=headers) as answer:
+            assert answer.status == 200
+        async with asyncio.timeout(20):
+            while (await asked(pods[1], cookies))[0] != 401:
+                pass
 
 
 async def test_a_real_token_for_another_audience_is_refused(browser: Browser) -> None:

@@ -150,7 +150,7 @@ class Sessions:
         self._over: dict[str, SessionEnd] = {}
         self._refused: dict[str, _Refused] = {}
         self._elsewhere: dict[str, int] = {}
-        """The times at which other pods renewed sessions whose newest cookies are not known here."""
+        """The times at which other pods renewed sessions whose new cookies are not known here."""
         self._renewing: dict[str, asyncio.Task[Session]] = {}
 
     def begin(self, tokens: Tokens) -> Session:
