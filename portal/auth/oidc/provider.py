@@ -23,6 +23,25 @@ METADATA_FOR = 3600.0
 PAUSE = 30.0
 """Seconds between two reads of the keys for tokens with unknown ones, which anybody can send."""
 
+ERRORS = frozenset(
+    {
+        "access_denied",
+        "consent_required",
+        "interaction_required",
+        "invalid_client",
+        "invalid_grant",
+        "invalid_request",
+        "invalid_scope",
+        "invalid_target",
+        "login_required",
+        "server_error",
+        "temporarily_unavailable",
+        "unauthorized_client",
+        "unsupported_grant_type",
+    }
+)
+"""The errors of a token endpoint that are quoted: others may repeat what it was sent."""
+
 
 class Client(Struct, frozen=True):
     """The portal as the provider knows it. ``secret`` is "" for a public client."""
@@ -225,9 +244,9 @@ class Provider:
         endpoints = await self.endpoints()
         answer = await self._post(endpoints.token, form, post=endpoints.post)
         if answer.status in {400, 401, 403}:
-            why = text(_json(answer, any_status=True), "error")[:100]
+            why = text(_json(answer, any_status=True), "error")
             raise Unauthenticated(
-                f"The provider refuses the sign-in ({why or answer.status}).",
+                f"The provider refuses the sign-in ({why if why in ERRORS else answer.status}).",
                 "Sign in again. If this lasts, tell an administrator.",
             )
         return _json(answer)
