@@ -109,7 +109,12 @@ class SignInSettings(Part):
             "Choose what the API server's `--oidc-username-claim` names if it has one."
         ),
     ] = "sub"
-    auth_groups_claim: Annotated[str, Field(description="Claim with the user's groups.")] = "groups"
+    auth_groups_claim: Annotated[
+        str,
+        Field(
+            description="Claim with the user's groups; `realm_access.roles` for one within another."
+        ),
+    ] = "groups"
     auth_user_prefix: Annotated[
         str,
         Field(

@@ -14,7 +14,7 @@ from portal.auth.claims import ClaimNames
 from portal.auth.http import Answer, Unavailable
 from portal.auth.oidc.cookies import Cookies
 from portal.auth.oidc.provider import Client, Provider
-from portal.auth.oidc.sessions import Seal, Sessions
+from portal.auth.oidc.sessions import PATIENCE, Seal, Sessions
 from portal.auth.oidc.sign_in import OidcAuthenticator, SignIn, Step
 
 ISSUER = "https://login.example.com"
@@ -80,6 +80,8 @@ class OpenIdProvider:
         self.changes: dict[str, object] = {}
         self.codes: dict[str, dict[str, str]] = {}
         self.refresh_tokens = True
+        self.access_tokens = False
+        self.userinfo = Answer(200, b"{}")
         self.valid: set[str] = set()
         self.down = False
         self.asked: list[str] = []
@@ -110,6 +112,8 @@ class OpenIdProvider:
         if path == "/token" and form["refresh_token"] in self.valid:
             self.valid.discard(form["refresh_token"])
             return answer(self.tokens(None))
+        if path == "/userinfo":
+            return self.userinfo
         if path == "/revoke":
             self.valid.discard(form["token"])
             return answer({})
@@ -119,6 +123,8 @@ class OpenIdProvider:
         claims = id_claims(self.now, **{"nonce": nonce, **self.changes})
         alg = "RS256" if isinstance(self.signing, RSAKey) else "ES256"
         told: dict[str, object] = {"id_token": signed(claims, self.signing, alg)}
+        if self.access_tokens:
+            told["access_token"] = "a"
         if self.refresh_tokens:
             self._number += 1
             told["refresh_token"] = f"r-{self._number}"
@@ -144,7 +150,14 @@ def answer(content: object, status: int = 200) -> Answer:
 class Portal:
     """The portal's part of the mode ``oidc``, over one provider; ``jar`` is a browser's cookies."""
 
-    def __init__(self, idp: OpenIdProvider | None = None, secret: bytes = SECRET) -> None:
+    def __init__(
+        self,
+        idp: OpenIdProvider | None = None,
+        secret: bytes = SECRET,
+        *,
+        names: ClaimNames = NAMES,
+        patience: float = PATIENCE,
+    ) -> None:
         self.idp = idp or OpenIdProvider()
         client = Client(
             issuer=ISSUER,
@@ -154,14 +167,15 @@ class Portal:
             signed_out_uri=f"{PORTAL}/auth/signed-out",
         )
         clock = self.idp.clock
-        self.provider = Provider(client, self.idp, clock=clock, wants=frozenset({"email"}))
+        self.provider = Provider(client, self.idp, clock=clock, wants=names.wanted)
         self.sessions = Sessions(
             Seal(secret, "session"),
             self.provider,
-            NAMES,
+            names,
             every=EVERY,
             longest=LONGEST,
             clock=clock,
+            patience=patience,
         )
         self.cookies = Cookies(secure=True)
         self.sign_in = SignIn(self.provider, self.sessions, self.cookies, secret, clock=clock)
