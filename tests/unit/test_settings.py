@@ -232,6 +232,15 @@ def test_a_sign_in_through_a_provider_is_set_up():
         ({"DASH_PORTAL_OIDC_ISSUER": "http://login.example.com"}, "OIDC_ISSUER: .*https://"),
         ({"DASH_PORTAL_PUBLIC_URL": "http://portal.example.com"}, "PUBLIC_URL: .*https://"),
         ({"DASH_PORTAL_PUBLIC_URL": "portal.example.com"}, "PUBLIC_URL: it is no address"),
+        ({"DASH_PORTAL_PUBLIC_URL": "https://example.com/portal/"}, "PUBLIC_URL: it has a path"),
+        (
+            {
+                "DASH_PORTAL_OIDC_ISSUER": "https://login.example.com/.well-known/"
+                "openid-configuration"
+            },
+            "OIDC_ISSUER: write what stands before",
+        ),
+        ({"DASH_PORTAL_OIDC_SCOPES": "profile, email"}, "OIDC_SCOPES: openid is missing"),
         ({"DASH_PORTAL_OIDC_REFRESH_INTERVAL": "1"}, "OIDC_REFRESH_INTERVAL"),
         (ALB | {"DASH_PORTAL_ALB_ARN": ""}, "ALB_ARN: required when .* is alb"),
         (ALB | {"DASH_PORTAL_ALB_ARN": "portal"}, "ALB_ARN: write it as"),
@@ -250,6 +259,20 @@ def test_a_sign_in_through_a_provider_is_set_up():
 def test_a_sign_in_that_cannot_work_is_refused(given: dict[str, str], words: str):
     with pytest.raises(SettingsError, match=words):
         Settings.from_env(OIDC | given)
+
+
+def test_pages_of_the_public_address_are_the_portals_own():
+    """A proxy may not pass the Host header on, as nginx by itself: changes come from there."""
+    given = {
+        "DASH_PORTAL_PUBLIC_URL": "https://Portal.example.com:443/",
+        "DASH_PORTAL_TRUSTED_ORIGINS": "https://other.example.com/, http://localhost:8080, x",
+    }
+    assert Settings.from_env(OIDC | given).own_origins() == {
+        "https://portal.example.com",
+        "https://other.example.com",
+        "http://localhost:8080",
+    }
+    assert Settings.from_env(WHOLE).own_origins() == frozenset()
 
 
 @pytest.mark.parametrize(
