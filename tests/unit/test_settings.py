@@ -261,6 +261,21 @@ def test_a_sign_in_that_cannot_work_is_refused(given: dict[str, str], words: str
         Settings.from_env(OIDC | given)
 
 
+@pytest.mark.parametrize(
+    ("given", "groups"),
+    [
+        ("ops, team b,", ("ops", "team b")),
+        ('["ops","CN=leads,OU=it"]', ("ops", "CN=leads,OU=it")),
+        ("[]", ()),
+        ("[ops, b]", ("[ops", "b]")),
+        ("7", ("7",)),
+    ],
+)
+def test_a_list_of_groups_whose_names_have_commas_is_json(given: str, groups: tuple[str, ...]):
+    settings = Settings.from_env(OIDC | {"DASH_PORTAL_AUTH_ADMIN_GROUPS": given})
+    assert settings.auth_admin_groups == groups
+
+
 def test_pages_of_the_public_address_are_the_portals_own():
     """A proxy may not pass the Host header on, as nginx by itself: changes come from there."""
     given = {
