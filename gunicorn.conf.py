@@ -7,6 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from portal.auth.headers import LONGEST_TOKEN
 from portal.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ graceful_timeout = 10
 forwarded_allow_ips = ""
 # HTTPS, if the settings say so; a client's certificate is looked at by portal.web.peer.
 globals().update(_settings.tls())
+# With the header's name.
+limit_request_field_size = LONGEST_TOKEN + 256
 # A browser sends a few hundred bytes over the live connection.
 websocket_max_message_size = 64 * 1024
 

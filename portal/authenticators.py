@@ -77,7 +77,7 @@ def _provider(settings: Settings, ask: HttpAsk, names: ClaimNames) -> Provider:
         signed_out_uri=f"{base}{SIGNED_OUT_PATH}",
         allow_http=settings.allows_http(settings.oidc_issuer),
     )
-    return Provider(client, ask, wants=frozenset({names.user, names.groups}))
+    return Provider(client, ask, wants=names.wanted)
 
 
 def _oidc(

@@ -426,7 +426,7 @@ class WebApp:
                 self._authenticator,
                 _content_security_policy(dash),
                 self._metrics,
-                self._settings.trusted_origins,
+                self._settings.own_origins(),
                 self._settings.known_hosts(),
                 SignInPages(sign_in, collect().head()) if sign_in else None,
                 links,

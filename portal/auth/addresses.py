@@ -8,6 +8,9 @@ from urllib.parse import urlsplit
 
 ARN = re.compile(r"arn:(aws[a-z-]*):elasticloadbalancing:([a-z0-9-]+):\d{12}:loadbalancer/app/.+")
 
+_DISCOVERY = "/.well-known/"
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
 
 def arn_problem(arn: str) -> str:
     """Return why this cannot be the ARN of an Application Load Balancer, "" if it can."""
@@ -28,6 +31,42 @@ def endpoint_problem(url: str, *, allow_http: bool) -> str:
     if parts.scheme == "https" or (allow_http and parts.scheme == "http"):
         return ""
     return "it has to begin with https://"
+
+
+def issuer_problem(url: str) -> str:
+    """Return why this cannot be the address of an OpenID provider, "" if it can."""
+    if _DISCOVERY in url:
+        return f"write what stands before {_DISCOVERY}: the provider's name for itself"
+    return ""
+
+
+def public_problem(url: str) -> str:
+    """Return why the portal cannot be at an address, "" if it can."""
+    parts = urlsplit(url)
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        return (
+            "it has a path: the portal needs a host name of its own, such as "
+            "https://portal.example.com"
+        )
+    return ""
+
+
+def origin_of(url: str) -> str:
+    """Return the origin of an address, as browsers spell it; "" if it is none.
+
+    >>> origin_of("https://Portal.example.com:443/")
+    'https://portal.example.com'
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return ""
+    if not parts.scheme or not parts.hostname:
+        return ""
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    shown = "" if port in {None, _DEFAULT_PORTS.get(parts.scheme)} else f":{port}"
+    return f"{parts.scheme}://{host}{shown}"
 
 
 def is_private(url: str) -> bool:

@@ -23,10 +23,10 @@ from msgspec import Struct
 
 from portal.auth.addresses import ARN
 from portal.auth.claims import SKEW, ClaimNames, Claims, identity_of, moment, refused, text
-from portal.auth.headers import Headers, Received
+from portal.auth.headers import LONGEST_TOKEN, Headers, Received
 from portal.auth.http import Ask, Unavailable
 from portal.auth.identify import Authenticated
-from portal.auth.tokens import LONGEST_TOKEN, decoded, header_of
+from portal.auth.tokens import decoded, header_of
 from portal.domain.errors import Unauthenticated
 from portal.domain.identity import Identity
 

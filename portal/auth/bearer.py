@@ -11,9 +11,9 @@ from typing import Protocol
 from msgspec import Struct
 
 from portal.auth.claims import ClaimNames, Claims, check_bearer, identity_of, refused, text
-from portal.auth.headers import Headers, Received
+from portal.auth.headers import LONGEST_TOKEN, Headers, Received
 from portal.auth.identify import Authenticated, Authenticator
-from portal.auth.tokens import LONGEST_TOKEN, unproven_claims
+from portal.auth.tokens import unproven_claims
 from portal.domain.errors import Unauthenticated
 from portal.domain.identity import Identity
 

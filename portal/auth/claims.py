@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from typing import cast
 
 from msgspec import Struct
 
 from portal.domain.errors import Unauthenticated
 from portal.domain.identity import Identity
+from portal.domain.impersonation import LONGEST, name_problem
 
 log = logging.getLogger(__name__)
 
@@ -19,17 +21,14 @@ Claims = Mapping[str, object]
 SKEW = 60
 """Seconds by which the clocks of the issuer and the portal may differ."""
 
-LONGEST_NAME = 256
-RESERVED = "system:"
-"""The beginning of names that Kubernetes keeps for itself: no sign-in grants one."""
-
 SIGN_IN_AGAIN = "Sign in again. If this lasts, tell an administrator."
 
 
 class ClaimNames(Struct, frozen=True):
     """The claims that name user and groups, and what is put before them.
 
-    As ``--oidc-username-claim``, ``--oidc-groups-claim`` and their prefixes at the API server.
+    As ``--oidc-username-claim``, ``--oidc-groups-claim`` and their prefixes at the API server. A
+    claim within others is named with dots: ``realm_access.roles``.
     """
 
     user: str = "sub"
@@ -37,29 +36,37 @@ class ClaimNames(Struct, frozen=True):
     user_prefix: str = ""
     groups_prefix: str = ""
 
+    @property
+    def wanted(self) -> frozenset[str]:
+        """The claims that are read."""
+        return frozenset({self.user, self.groups})
+
 
 def refused(why: str) -> Unauthenticated:
     """Return the error for a token that is not accepted."""
     return Unauthenticated(f"The token is not accepted: {why}.", SIGN_IN_AGAIN)
 
 
-def name_problem(name: str) -> str:
-    """Return why this cannot be the name of a user or group, "" if it can."""
-    if not name:
-        return "it is empty"
-    if len(name) > LONGEST_NAME:
-        return f"it is longer than {LONGEST_NAME} characters"
-    if not name.isprintable():
-        return "it has characters that cannot be shown"
-    if name.lower().startswith(RESERVED):
-        return f"names that begin with {RESERVED} belong to Kubernetes"
-    return ""
-
-
 def text(claims: Claims, name: str) -> str:
     """Return a claim that is a text, "" if it is missing or of another type."""
     value = claims.get(name)
     return value if isinstance(value, str) else ""
+
+
+def value_of(claims: Claims, name: str) -> object:
+    """Return the claim of a name, or of a path with dots; None if it is missing.
+
+    A claim whose own name has dots in it, as addresses have, comes first.
+    """
+    if name in claims:
+        return claims[name]
+    for at in (at for at, char in enumerate(name) if char == "."):
+        inner = claims.get(name[:at])
+        if isinstance(inner, dict):
+            found = value_of(cast("dict[str, object]", inner), name[at + 1 :])
+            if found is not None:
+                return found
+    return None
 
 
 def moment(claims: Claims, name: str) -> float | None:
@@ -113,7 +120,7 @@ def check_issuer(claims: Claims, issuer: str) -> None:
     """
     if text(claims, "iss") != issuer:
         raise refused("another issuer made it")
-    if not 0 < len(text(claims, "sub")) <= LONGEST_NAME:
+    if not 0 < len(text(claims, "sub")) <= LONGEST:
         raise refused("it does not say whom it is for")
 
 
@@ -152,6 +159,9 @@ def check_bearer(claims: Claims, *, issuer: str, allowed: Collection[str], now: 
         raise refused("it is a logout token")
 
 
+LOGOUT_FOR = 120
+"""Seconds for which a logout token counts that does not say when it expires."""
+
 BACK_CHANNEL = "http://schemas.openid.net/event/backchannel-logout"
 
 
@@ -165,7 +175,9 @@ def check_logout_token(claims: Claims, *, issuer: str, client: str, now: float) 
         raise refused("another issuer made it")
     if client not in audiences(claims):
         raise refused("it is for another application")
-    check_times(claims, now)
+    # Some providers leave ``exp`` out, which the specification did not ask for at first.
+    issued = moment(claims, "iat")
+    check_times({"exp": None if issued is None else issued + LOGOUT_FOR, **claims}, now)
     events = claims.get("events")
     if not isinstance(events, dict) or BACK_CHANNEL not in events:
         raise refused("it is no logout token")
@@ -184,23 +196,49 @@ def identity_of(claims: Claims, names: ClaimNames) -> Identity:
         Unauthenticated: the user's claim is missing or cannot be a name, or the e-mail address
             that is the user's name is not verified.
     """
-    user = names.user_prefix + text(claims, names.user)
-    if not text(claims, names.user):
+    named = value_of(claims, names.user)
+    if not isinstance(named, str) or not named:
         raise Unauthenticated(
             f"The sign-in does not say who you are: there is no claim {names.user}.",
             "An administrator has to choose another claim, or make the provider send this one.",
         )
-    if names.user == "email" and claims.get("email_verified", True) is not True:
+    verified = claims.get("email_verified", True)
+    # Amazon Cognito, and so a load balancer with it, writes the truth value as a text.
+    if names.user == "email" and verified is not True and verified != "true":
         raise Unauthenticated(
             "Your e-mail address has not been verified by the provider.",
             "Verify it there, then sign in again.",
         )
+    user = names.user_prefix + named
     if problem := name_problem(user):
-        raise Unauthenticated(f"The name of the user cannot be used: {problem}.", SIGN_IN_AGAIN)
-    value = claims.get(names.groups)
+        raise Unauthenticated(f"The name of the user cannot be used: it {problem}.", SIGN_IN_AGAIN)
+    return Identity(user, groups_of(claims, names, user))
+
+
+def groups_of(claims: Claims, names: ClaimNames, user: str) -> tuple[str, ...]:
+    """Return the groups that claims name for ``user``, without those that cannot be one."""
+    groups, problem = _groups(claims, names)
+    if problem:
+        _warn(user, problem)
+    return groups
+
+
+def _groups(claims: Claims, names: ClaimNames) -> tuple[tuple[str, ...], str]:
+    """Return the groups that claims name, and what is wrong with them, "" if nothing is."""
+    value = value_of(claims, names.groups)
+    if value is None:
+        elsewhere = claims.get("_claim_names")
+        if isinstance(elsewhere, dict) and names.groups in elsewhere:
+            return (), "the provider sends no groups: there are too many for a token"
+        return (), ""
     listed = cast("list[object]", value) if isinstance(value, list) else [value]
-    groups = [names.groups_prefix + each for each in listed if isinstance(each, str)]
-    usable = tuple(dict.fromkeys(each for each in groups if not name_problem(each)))
-    if len(usable) < len(set(groups)):
-        log.warning("groups that cannot be used were left out", extra={"actor": user})
-    return Identity(user, usable)
+    texts = [names.groups_prefix + each for each in listed if isinstance(each, str)]
+    usable = tuple(dict.fromkeys(each for each in texts if not name_problem(each)))
+    whole = len(texts) == len(listed) and len(usable) == len(set(texts))
+    return usable, "" if whole else "groups that cannot be used were left out"
+
+
+@lru_cache(1000)
+def _warn(user: str, problem: str) -> None:
+    """Log a problem of somebody's groups: once, since some claims are read with each request."""
+    log.warning(problem, extra={"actor": user})

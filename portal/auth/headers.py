@@ -13,6 +13,9 @@ from portal.domain.errors import Unauthenticated
 Headers = Iterable[tuple[str, str]]
 """Name and value of every header, repeated ones included (``request.headers.items()``)."""
 
+LONGEST_TOKEN = 16 * 1024
+"""The most characters of a token in a header: it may name hundreds of groups."""
+
 
 class Received:
     """The headers of one request, by name."""

@@ -7,10 +7,10 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from portal.auth.claims import name_problem
 from portal.auth.headers import Headers, Received, as_utf8
 from portal.domain.errors import Unauthenticated
 from portal.domain.identity import ANONYMOUS, Identity
+from portal.domain.impersonation import name_problem
 
 
 class Authenticated(Struct, frozen=True):

@@ -18,6 +18,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, JWKRegistry, RSAKey
 
 from portal.auth.claims import Claims, refused
+from portal.auth.headers import LONGEST_TOKEN
 from portal.domain.errors import Unauthenticated
 
 ALGORITHMS = (
@@ -25,7 +26,6 @@ ALGORITHMS = (
     *("ES256", "ES384", "ES512"),
 )
 
-LONGEST_TOKEN = 16 * 1024
 SMALLEST_RSA = 2048
 MOST_KEYS = 100
 
@@ -138,7 +138,9 @@ def verified(token: str, keys: Keys) -> Claims:
         Unauthenticated: the token is malformed, or nobody in ``keys`` signed it.
         UnknownKey: it names a key that is not there.
     """
-    if len(token) > LONGEST_TOKEN or token.count(".") != 2:
+    if len(token) > LONGEST_TOKEN:
+        raise refused("it is too long, which is mostly for too many groups in it")
+    if token.count(".") != 2:
         raise refused("it is malformed")
     header = header_of(token)
     algorithm = algorithm_of(header)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from msgspec import Struct
+
+from portal.auth.addresses import origin_of
 
 
 class Transport(Struct, frozen=True):
@@ -25,5 +26,7 @@ class Transport(Struct, frozen=True):
         said = headers.get("x-forwarded-proto", "").partition(",")[0].strip().lower()
         if self.proxied and said == "https":
             return True
-        public = urlsplit(self.public_url)
-        return public.scheme == "https" and headers.get("host", "").lower() == public.netloc.lower()
+        public = origin_of(self.public_url)
+        return public.startswith("https:") and public == origin_of(
+            f"https://{headers.get('host', '')}"
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, make_url
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from portal.database.address import engine_url
@@ -22,6 +22,9 @@ WRITES = "portal_writes"
 
 _SQLITE = ("busy_timeout=5000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
 """``FULL``: what was committed survives a loss of power. The time-out comes first, in ms."""
+
+_REFUSES_TO_WRITE = "25006"
+"""SQLSTATE ``read_only_sql_transaction``: after a fail-over, the server is a standby now."""
 
 _POSTGRESQL = (
     f"SET LOCAL statement_timeout = '{ANSWERS_WITHIN}s'; SET LOCAL lock_timeout = '{LOCKED_FOR}s'; "
@@ -47,6 +50,8 @@ def make_engine(url: str, connections: int) -> Engine:
         connect_args={}
         if sqlite
         else {
+            # After a fail-over, a name may lead to the former primary, which answers.
+            "target_session_attrs": address.query.get("target_session_attrs", "read-write"),
             "connect_timeout": CONNECTS_WITHIN,
             "application_name": "dash-portal",
             "tcp_user_timeout": LOCKED_FOR * 1000,
@@ -58,6 +63,7 @@ def make_engine(url: str, connections: int) -> Engine:
         event.listen(engine, "begin", _begin_sqlite)
     else:
         event.listen(engine, "begin", _begin_postgresql)
+        event.listen(engine, "handle_error", _give_up_standby)
     return engine
 
 
@@ -102,3 +108,9 @@ def _begin_postgresql(connection: Connection) -> None:
     connection.exec_driver_sql(
         _POSTGRESQL if writes else f"SET TRANSACTION READ ONLY; {_POSTGRESQL}"
     )
+
+
+def _give_up_standby(context: ExceptionContext) -> None:
+    """Have a server that refuses to write count as gone: new connections find the primary."""
+    if getattr(context.original_exception, "sqlstate", "") == _REFUSES_TO_WRITE:
+        context.is_disconnect = True

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Collection
-
 from msgspec import Struct
 
 from portal.domain.errors import Forbidden
@@ -59,19 +56,15 @@ class Impersonation(Struct, frozen=True):
 
 
 def name_problem(name: str) -> str:
-    """Return why nobody is impersonated by this name, "" if somebody may be."""
+    """Return why nobody has this name of a user or group, "" if somebody may."""
     if not name:
         return "is empty"
     if len(name) > LONGEST:
         return f"is longer than {LONGEST} characters"
     if name != name.strip():
         return "begins or ends with a space"  # which is not part of a header's value
-    if any(unicodedata.category(each) in _UNSENT for each in name):
+    if not name.isprintable():
         return "has characters that cannot be seen"
     if name.casefold().startswith(SYSTEM):
         return f"begins with “{SYSTEM}”, as Kubernetes' own do"
     return ""
-
-
-_UNSENT: Collection[str] = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Unicode categories: control and format characters, surrogates, separators of lines."""

@@ -18,7 +18,7 @@ from portal.domain.errors import Conflict, InvalidInput, NotFound
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.permissions import Permission
-from portal.links.token import Link, link_in, new_id, seal_of, token_of
+from portal.links.token import Link, link_in, new_id, seal_of, short, token_of
 from portal.releases.access import Access
 from portal.state.store import Store
 
@@ -65,7 +65,8 @@ class Links:
         self._recorder = recorder
         self._clock = clock
         self._seal: Seal | None = None
-        self._known: dict[str, float] = {}
+        self._known: dict[str, tuple[float, Link]] = {}
+        """The links that the database had, with the time at which it was asked."""
         self._noted: dict[str, float] = {}
 
     async def make(self, identity: Identity, key: Key, lasts: str) -> str:
@@ -124,8 +125,11 @@ class Links:
             NotFound: it does not (``ENDED``).
             DatabaseUnavailable: that cannot be looked up.
         """
-        link = link_in(await self._sealed(), token)
-        if link is None or link.expires <= self._clock() or not await self._kept(link):
+        named = link_in(await self._sealed(), token)
+        if named is None or named.expires <= self._clock():
+            raise ENDED
+        link = await self._kept(named)
+        if link is None:
             raise ENDED
         if self._store.snapshot.app(link.key).release is None:
             raise ENDED
@@ -134,18 +138,21 @@ class Links:
         self._note(link)
         return link
 
-    async def _kept(self, link: Link) -> bool:
-        """Return True if the database has exactly this link."""
+    async def _kept(self, named: Link) -> Link | None:
+        """Return the link in the database that is the one that a token names, None if none is."""
         now = self._clock()
-        if now - self._known.get(link.id, 0) < FRESH:
-            return True
-        found = await self._database.read(lambda connection: _store().find(connection, link.id))
-        if found != link:
-            return False
-        if len(self._known) >= MOST_KNOWN:
-            self._known.clear()
-        self._known[link.id] = now
-        return True
+        known = self._known.get(named.id)
+        if known is None or now - known[0] >= FRESH:
+            found = await self._database.read(
+                lambda connection: _store().find(connection, named.id)
+            )
+            if found is None:
+                return None
+            known = (now, found)
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
+            self._known[named.id] = known
+        return known[1] if short(known[1]) == short(named) else None
 
     async def _of_app(self, key: Key) -> list[Link]:
         now = int(self._clock())

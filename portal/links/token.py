@@ -9,6 +9,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
@@ -52,12 +53,17 @@ def seal_of(key: str) -> Seal:
 
 
 def token_of(seal: Seal, link: Link) -> str:
-    """Return the token of a link."""
-    return seal.close(link)
+    """Return the token of a link: without its issuer's groups, which may be hundreds."""
+    return seal.close(short(link))
+
+
+def short(link: Link) -> Link:
+    """Return a link as its token has it."""
+    return replace(link, issuer=replace(link.issuer, groups=(), extra=()))
 
 
 def link_in(seal: Seal, token: str) -> Link | None:
-    """Return the link of a token; None for anything but a token that this portal has made.
+    """Return the link of a token, as short as it may be; None for any other text.
 
     Of the spellings that base64 allows for the same bytes only the portal's own counts.
     """

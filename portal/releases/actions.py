@@ -57,12 +57,13 @@ from portal.releases.request import ReleaseRequest
 from portal.releases.rollback import Rollback
 from portal.releases.root import RootRules
 from portal.releases.scale import Scale
-from portal.releases.share import Share
+from portal.releases.share import Share, share_doubts
 from portal.releases.uninstall import Uninstall, UninstallWithoutHooks
 from portal.releases.unlock import Unlock
 from portal.releases.upgrade import Upgrade
 from portal.releases.volumes import Volumes
 from portal.state.model import AppState
+from portal.state.ownership import known_owners
 from portal.state.store import Store
 
 __all__ = ["Actions", "Existing", "PrefilledForm", "ReleaseValues"]
@@ -280,6 +281,10 @@ class Actions(Queries):
         The form is ``user:ann, group:team-a``; raises ``InvalidInput`` for any other.
         """
         return await self._begin(identity, self._share.plan(key, asked))
+
+    def share_doubts(self, asked: Mapping[Role, str]) -> dict[str, str]:
+        """Return what is doubtful about whom a release is shared with, by role."""
+        return share_doubts(asked, known_owners(self._store.snapshot.apps.values()))
 
     async def preview_hand_over(
         self, identity: Identity, key: Key, asked: HandOverRequest, *, links: bool = False

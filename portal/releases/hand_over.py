@@ -43,7 +43,7 @@ from portal.releases.ports import Records
 from portal.releases.preconditions import Preconditions
 from portal.releases.share import shared_names
 from portal.state.model import AppState
-from portal.state.ownership import owner_name, owners_of
+from portal.state.ownership import known_owners, owner_name
 from portal.state.store import Store
 
 HAND_OVER = Verb("hand-over", "handing over", "handing over")
@@ -94,8 +94,7 @@ class HandOver(Action):
         here = [each for each in self._store.snapshot.apps.values() if each.release is not None]
         if terms.roles is not None:  # others' apps elsewhere are not theirs to know of
             here = [each for each in here if each.key.namespace == key.namespace]
-        owners = {each.owner for state in here if (each := owners_of(state)) and each.owner}
-        doubt = known_words(terms.to, owners)
+        doubt = known_words(terms.to, known_owners(here))
         words = terms_words(terms, self._roles, len(here), links=links)
         return (*filter(None, (doubt,)), *words)
 

@@ -157,13 +157,22 @@ def terms_words(
 
 def known_words(to: str, owners: Collection[str]) -> str:
     """Return what makes a name doubtful, "" if nothing does; ``owners`` are labels of users."""
-    label = label_of(to)
+    if label_of(to) in owners:
+        return ""
+    if doubt := case_words(to, owners):
+        return doubt
+    return f"{to} has no app here yet: check the spelling. The portal cannot look people up."
+
+
+def case_words(name: str, owners: Collection[str]) -> str:
+    """Return that somebody has a name but for its case, "" if nobody has; ``owners`` as above."""
+    label = label_of(name)
     if label in owners:
         return ""
     like = next((each for each in sorted(owners) if each.casefold() == label.casefold()), "")
-    if like:
-        return f"{to} has no app here, but {text_of(like)} has: upper and lower case count."
-    return f"{to} has no app here yet: check the spelling. The portal cannot look people up."
+    if not like:
+        return ""
+    return f"{name} has no app here, but {text_of(like)} has: upper and lower case count."
 
 
 def _by_owner(terms: HandOverTerms, *, links: bool) -> tuple[str, ...]:

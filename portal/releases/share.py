@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from portal.domain.errors import NotFound
 from portal.domain.keys import Key
@@ -14,6 +14,7 @@ from portal.operations.action import Action
 from portal.operations.outcome import InterruptedOutcome
 from portal.operations.progress import Progress
 from portal.releases.changes import Changes
+from portal.releases.new_owner import case_words
 from portal.releases.plan import Plan
 from portal.releases.ports import Records
 from portal.releases.preconditions import Preconditions
@@ -71,3 +72,17 @@ class Share(Action):
 def shared_names(shared: Iterable[str]) -> str:
     """Return those with whom a release is shared, by their labels, as the audit trail has them."""
     return ", ".join(text_of(each) or each for each in shared)
+
+
+def share_doubts(asked: Mapping[Role, str], owners: Collection[str]) -> dict[str, str]:
+    """Return what is doubtful about whom a release is shared with, by role.
+
+    ``owners`` are labels of users. A name in another case than that of a user gives nobody a right.
+    """
+    found: dict[str, str] = {}
+    for role, text in asked.items():
+        entries = Owners("", read_entries(text, role)[0]).shared_as(role)
+        names = (each.removeprefix("user:") for each in entries if each.startswith("user:"))
+        if doubts := [doubt for each in names if (doubt := case_words(each, owners))]:
+            found[str(role)] = " ".join(doubts)
+    return found

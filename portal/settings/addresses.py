@@ -41,7 +41,7 @@ class AddressSettings(Part):
         Names,
         Field(
             description="Comma-separated origins, such as `https://portal.example.com`, for "
-            "proxies that do not pass the Host header on."
+            "proxies that do not pass the Host header on. That of `DASH_PORTAL_PUBLIC_URL` is one."
         ),
     ] = ()
     allowed_hosts: Annotated[

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
@@ -23,12 +25,17 @@ class Part(BaseModel):
 
 def _split(value: object) -> object:
     if isinstance(value, str):
+        with suppress(ValueError):
+            listed: object = json.loads(value)
+            if isinstance(listed, list):
+                return tuple(cast("list[object]", listed))
         return tuple(part.strip() for part in value.split(",") if part.strip())
     return value
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
-"""Names that a variable has with commas between them."""
+"""Names that a variable has with commas between them, or as a JSON list: names of a directory's
+groups may have commas in them."""
 
 
 def unquoted(error: Exception) -> str:

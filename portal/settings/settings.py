@@ -6,7 +6,14 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import ValidationError
 
-from portal.auth.addresses import arn_problem, endpoint_problem, is_private
+from portal.auth.addresses import (
+    arn_problem,
+    endpoint_problem,
+    is_private,
+    issuer_problem,
+    origin_of,
+    public_problem,
+)
 from portal.auth.hosts import KnownHosts, known_hosts
 from portal.domain.impersonation import name_problem
 from portal.settings.actions import ActionSettings
@@ -111,6 +118,11 @@ class Settings(
         origins = (*self.trusted_origins, self.public_url if self.auth_mode == "oidc" else "")
         return known_hosts((*self.allowed_hosts, self.node_address), filter(None, origins))
 
+    def own_origins(self) -> frozenset[str]:
+        """The origins of the portal's own pages, besides the one that a request's Host names."""
+        found = map(origin_of, (*self.trusted_origins, self.public_url))
+        return frozenset(filter(None, found))
+
     def auth_problem(self) -> str:
         """The error in the settings of who is asking; "" if there is none."""
         needed = {
@@ -141,6 +153,12 @@ class Settings(
         for name, url in addresses.items():
             if url and (problem := endpoint_problem(url, allow_http=self.allows_http(url))):
                 return f"{PREFIX}{name.upper()}: {problem}."
+        if problem := issuer_problem(self.oidc_issuer):
+            return f"{PREFIX}OIDC_ISSUER: {problem}."
+        if self.auth_mode == "oidc" and (problem := public_problem(self.public_url)):
+            return f"{PREFIX}PUBLIC_URL: {problem}."
+        if "openid" not in " ".join(self.oidc_scopes).split():
+            return f"{PREFIX}OIDC_SCOPES: openid is missing, without which nobody is named."
         return ""
 
     def bind_problem(self, bind: Sequence[str]) -> str:

@@ -70,8 +70,8 @@ class SignInSettings(Part):
     auth_admin_groups: Annotated[
         Names,
         Field(
-            description="Comma-separated groups whose members may change every app (not in the "
-            "mode `none`)."
+            description="Comma-separated groups, or a JSON list of them, whose members may change "
+            "every app (not in the mode `none`)."
         ),
     ] = ()
     authorization: Annotated[
@@ -86,8 +86,9 @@ class SignInSettings(Part):
     impersonated_groups: Annotated[
         Names,
         Field(
-            description="Comma-separated groups that Kubernetes is told of when the portal acts "
-            "for a member (authorization `kubernetes`). Other groups of a person are left out."
+            description="Comma-separated groups, or a JSON list of them, that Kubernetes is told "
+            "of when the portal acts for a member (authorization `kubernetes`). Other groups of a "
+            "person are left out."
         ),
     ] = ()
     role_prefix: Annotated[
@@ -109,7 +110,12 @@ class SignInSettings(Part):
             "Choose what the API server's `--oidc-username-claim` names if it has one."
         ),
     ] = "sub"
-    auth_groups_claim: Annotated[str, Field(description="Claim with the user's groups.")] = "groups"
+    auth_groups_claim: Annotated[
+        str,
+        Field(
+            description="Claim with the user's groups; `realm_access.roles` for one within another."
+        ),
+    ] = "groups"
     auth_user_prefix: Annotated[
         str,
         Field(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import cast
 
 from portal.domain.identity import ANONYMOUS
@@ -29,6 +29,12 @@ def owners_of(state: AppState) -> Owners | None:
     if detail is None or (detail.revision, detail.uid) != (release.revision, release.uid):
         return None
     return with_annotation(release.owners, detail.values)
+
+
+def known_owners(states: Iterable[AppState]) -> frozenset[str]:
+    """Return the owners of the apps that have a release, as labels."""
+    owners = (owners_of(each) for each in states if each.release is not None)
+    return frozenset(each.owner for each in owners if each and each.owner)
 
 
 def with_annotation(owners: Owners, values: Mapping[str, object]) -> Owners:

@@ -35,7 +35,7 @@ CHART = ROOT / "helm" / "portal"
 APP_CHART = ROOT / "charts" / "dash-app"
 IMAGE = {"repository": "example.com/dash-portal"}
 HEADER = {"mode": "header", "existingSecret": "portal-proxy"}
-KUBERNETES = {"mode": "kubernetes", "groups": ["team-a", "team b"]}
+KUBERNETES = {"mode": "kubernetes", "groups": ["team-a", "team b", "CN=c,OU=d"]}
 PROJECTS: dict[str, Any] = {
     "ingressNamespaces": ["ingress-nginx"],
     "defaults": {"quota_cpu": "8", "network": "restricted"},
@@ -693,7 +693,7 @@ def test_every_setting_can_be_given_and_is_understood(helm: Helm, tmp_path: Path
         helm,
         namespaces=["apps"],
         excludedNamespaces=["infra-*", "billing"],
-        auth={**ALL_AUTH, "adminGroups": ["ops", "team leads"], "proxyNames": ["proxy"]},
+        auth={**ALL_AUTH, "adminGroups": ["ops", "CN=leads,OU=it"], "proxyNames": ["proxy"]},
         tls=MUTUAL_TLS["tls"],
         settings={**ALL_SETTINGS, "shareLinks": True},
         presets=[PRESET],
@@ -712,9 +712,9 @@ def test_every_setting_can_be_given_and_is_understood(helm: Helm, tmp_path: Path
     assert settings.max_replicas == 20
     assert settings.prices() == Prices(0.04, 0.005, "EUR")
     assert settings.excluded_namespaces == ("infra-*", "billing")
-    assert settings.auth_admin_groups == ("ops", "team leads")
+    assert settings.auth_admin_groups == ("ops", "CN=leads,OU=it")
     assert settings.authorization == "kubernetes"
-    assert settings.impersonated_groups == ("team-a", "team b")
+    assert settings.impersonated_groups == ("team-a", "team b", "CN=c,OU=d")
     assert settings.trusted_origins == ("https://portal.example.com", "http://localhost:8080")
     in_the_image = {"chart_path", "helm", "kubeconfig"}
     instead = {"database"}  # without a password: a file on a volume

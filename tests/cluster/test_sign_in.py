@@ -231,8 +231,8 @@ async def test_a_session_from_its_beginning_to_its_end(browser: Browser) -> None
     assert browser.seen[-1] == f"{site.url}/page?tab=1"
     address = f"{site.url}/auth/callback?"
     callback = next(each for each in browser.seen if each.startswith(address))
-    async with browser.http.get(callback, headers=PAGE) as again:
-        assert again.status == 401
+    async with browser.http.get(callback, headers=PAGE, allow_redirects=False) as again:
+        assert (again.status, again.headers["Location"]) == (303, "/")
     assert await browser.session() == 200
 
     # It is renewed, also when the provider has new keys.

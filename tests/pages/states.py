@@ -473,6 +473,12 @@ STATES: tuple[State, ...] = (
     app("day-borrowed", "[data-testid=range-source]", choose_range("24h"), of="scaled"),
     app("month-away", "#app-range-failure .notice", choose_range("7d"), of="scaled"),
     app("shared-badly", act=fill({"#share-operate": "nobody"}, "#share-save"), of="well"),
+    app(
+        "shared-in-another-case",
+        ".note-warning",
+        fill({"#share-operate": "user:ANN"}, "#share-save"),
+        of="well",
+    ),
     # Into an app: its logs, its objects, the processes of a pod, a shell.
     State(Page.LOGS, "merged", logs_path(WELL_KEY), ".log-line"),
     State(Page.LOGS, "unfolded", logs_path(WELL_KEY), ".log-fields", press(".log-open")),

@@ -232,6 +232,15 @@ def test_a_sign_in_through_a_provider_is_set_up():
         ({"DASH_PORTAL_OIDC_ISSUER": "http://login.example.com"}, "OIDC_ISSUER: .*https://"),
         ({"DASH_PORTAL_PUBLIC_URL": "http://portal.example.com"}, "PUBLIC_URL: .*https://"),
         ({"DASH_PORTAL_PUBLIC_URL": "portal.example.com"}, "PUBLIC_URL: it is no address"),
+        ({"DASH_PORTAL_PUBLIC_URL": "https://example.com/portal/"}, "PUBLIC_URL: it has a path"),
+        (
+            {
+                "DASH_PORTAL_OIDC_ISSUER": "https://login.example.com/.well-known/"
+                "openid-configuration"
+            },
+            "OIDC_ISSUER: write what stands before",
+        ),
+        ({"DASH_PORTAL_OIDC_SCOPES": "profile, email"}, "OIDC_SCOPES: openid is missing"),
         ({"DASH_PORTAL_OIDC_REFRESH_INTERVAL": "1"}, "OIDC_REFRESH_INTERVAL"),
         (ALB | {"DASH_PORTAL_ALB_ARN": ""}, "ALB_ARN: required when .* is alb"),
         (ALB | {"DASH_PORTAL_ALB_ARN": "portal"}, "ALB_ARN: write it as"),
@@ -250,6 +259,35 @@ def test_a_sign_in_through_a_provider_is_set_up():
 def test_a_sign_in_that_cannot_work_is_refused(given: dict[str, str], words: str):
     with pytest.raises(SettingsError, match=words):
         Settings.from_env(OIDC | given)
+
+
+@pytest.mark.parametrize(
+    ("given", "groups"),
+    [
+        ("ops, team b,", ("ops", "team b")),
+        ('["ops","CN=leads,OU=it"]', ("ops", "CN=leads,OU=it")),
+        ("[]", ()),
+        ("[ops, b]", ("[ops", "b]")),
+        ("7", ("7",)),
+    ],
+)
+def test_a_list_of_groups_whose_names_have_commas_is_json(given: str, groups: tuple[str, ...]):
+    settings = Settings.from_env(OIDC | {"DASH_PORTAL_AUTH_ADMIN_GROUPS": given})
+    assert settings.auth_admin_groups == groups
+
+
+def test_pages_of_the_public_address_are_the_portals_own():
+    """A proxy may not pass the Host header on, as nginx by itself: changes come from there."""
+    given = {
+        "DASH_PORTAL_PUBLIC_URL": "https://Portal.example.com:443/",
+        "DASH_PORTAL_TRUSTED_ORIGINS": "https://other.example.com/, http://localhost:8080, x",
+    }
+    assert Settings.from_env(OIDC | given).own_origins() == {
+        "https://portal.example.com",
+        "https://other.example.com",
+        "http://localhost:8080",
+    }
+    assert Settings.from_env(WHOLE).own_origins() == frozenset()
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,12 @@ from msgspec import Struct
 
 from portal.domain.errors import Unauthenticated
 
-PIECE = 3600
+PIECE = 3900
 """The most characters of one cookie: browsers keep 4,096 bytes with name and attributes."""
 PIECES = 2
-"""The most cookies of a session: servers take some 8 KB of a header."""
+"""The most cookies of a session."""
+TOGETHER = PIECE * PIECES
+"""The most characters of a browser's cookies: proxies take 8 KB of a header."""
 
 
 class Cookies(Struct, frozen=True):
@@ -43,7 +45,7 @@ class Cookies(Struct, frozen=True):
         Raises:
             Unauthenticated: it is too long.
         """
-        if len(value) > PIECE * PIECES:
+        if len(value) > TOGETHER:
             raise Unauthenticated(
                 "Your sign-in is too large to be kept: you are in too many groups.",
                 "An administrator has to make the provider send fewer groups to the portal.",

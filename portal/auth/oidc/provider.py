@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import logging
 import time
 from collections.abc import Callable, Mapping
 from typing import cast
@@ -13,15 +14,20 @@ from urllib.parse import quote, urlencode, urlsplit
 from msgspec import Struct
 
 from portal.auth.addresses import endpoint_problem
-from portal.auth.claims import Claims, check_id_token, refused, text
+from portal.auth.claims import Claims, check_id_token, refused, text, value_of
 from portal.auth.http import Answer, Ask, Unavailable
 from portal.auth.tokens import Keys, UnknownKey, verified
 from portal.domain.errors import Unauthenticated
 
+log = logging.getLogger(__name__)
+
 METADATA_FOR = 3600.0
 """Seconds after which the discovery document and the keys are read again."""
 PAUSE = 30.0
-"""Seconds between two reads of the keys for tokens with unknown ones, which anybody can send."""
+"""Seconds between two reads of the keys for tokens with unknown ones, which anybody can send; and
+after a read that failed."""
+KEYS_FOR = 24 * 3600.0
+"""Seconds for which keys count while the provider does not answer."""
 
 ERRORS = frozenset(
     {
@@ -105,7 +111,10 @@ class Provider:
         self._endpoints: tuple[float, Endpoints] | None = None
         self._keys = Keys()
         self._keys_read = float("-inf")
+        self._keys_due = float("-inf")
         self._reading = asyncio.Lock()
+        self._told: set[int] = set()
+        """The statuses of the userinfo endpoint that were logged."""
 
     async def endpoints(self) -> Endpoints:
         """Return the provider's endpoints.
@@ -120,6 +129,7 @@ class Provider:
             except Unavailable:
                 if self._endpoints is None:
                     raise
+                self._endpoints = (self._clock() - METADATA_FOR + PAUSE, self._endpoints[1])
                 return self._endpoints[1]
             self._endpoints = (self._clock(), found)
         return self._endpoints[1]
@@ -143,22 +153,28 @@ class Provider:
             Unauthenticated: it did not.
             Unavailable: its keys cannot be read.
         """
-        if self._clock() - self._keys_read > METADATA_FOR:
-            await self._read_keys()
+        if self._clock() >= self._keys_due:
+            await self._read_keys(again=False)
         try:
             return verified(token, self._keys)
         except UnknownKey:
-            await self._read_keys()
+            await self._read_keys(again=True)
         return self.known_claims(token)
 
-    async def _read_keys(self) -> None:
+    async def _read_keys(self, *, again: bool) -> None:
+        """Read the keys if that is due; or ``again``, for a token with one that is not known."""
         async with self._reading:
             now = self._clock()
-            if now - self._keys_read < PAUSE:
+            if now < self._keys_due and not (again and now - self._keys_read >= PAUSE):
                 return
-            answer = await self._ask((await self.endpoints()).keys)
-            self._keys = Keys.read(_json(answer))
-            self._keys_read = now
+            try:
+                keys = Keys.read(_json(await self._ask((await self.endpoints()).keys)))
+            except Unavailable:
+                if again or not self._keys or now - self._keys_read > KEYS_FOR:
+                    raise
+                self._keys_due = self._clock() + PAUSE
+                return
+            self._keys, self._keys_read, self._keys_due = keys, now, now + METADATA_FOR
 
     async def authorization_url(self, *, state: str, nonce: str, challenge: str) -> str:
         """Return the address at which a person signs in."""
@@ -236,6 +252,7 @@ class Provider:
         query = {
             "client_id": self.client.id,
             "post_logout_redirect_uri": self.client.signed_out_uri,
+            "logout_uri": self.client.signed_out_uri,  # the same for Amazon Cognito
             **({"id_token_hint": id_token} if id_token else {}),
         }
         return _with_query(endpoint, query)
@@ -278,13 +295,33 @@ class Provider:
         else:
             claims = before
         endpoint = (await self.endpoints()).userinfo
-        if access and endpoint and not self._wants <= claims.keys():
-            headers = {"Authorization": f"Bearer {access}"}
-            more = _json(await self._ask(endpoint, headers=headers))
-            if text(more, "sub") != text(claims, "sub"):
+        if access and endpoint and any(value_of(claims, each) is None for each in self._wants):
+            more = await self._userinfo(endpoint, access)
+            if more and text(more, "sub") != text(claims, "sub"):
                 raise refused("the provider describes another person")
             claims = {**more, **claims}
         return Tokens(claims, id_token, text(answer, "refresh_token"))
+
+    async def _userinfo(self, endpoint: str, access: str) -> Claims:
+        """Return the claims of the userinfo endpoint; none if it does not take the access token.
+
+        Such a token may be for another service by the scopes that were asked for.
+        """
+        answer = await self._ask(endpoint, headers={"Authorization": f"Bearer {access}"})
+        if not 400 <= answer.status < 500 or answer.status in _PASSING:
+            return _json(answer)
+        if answer.status not in self._told:
+            self._told.add(answer.status)
+            log.warning(
+                "the provider's userinfo endpoint answers with status %d: only the claims of the "
+                "ID token are there",
+                answer.status,
+            )
+        return {}
+
+
+_PASSING = frozenset({408, 425, 429})
+"""Statuses below 500 by which a server asks to be asked again."""
 
 
 def endpoints_of(document: Mapping[str, object], client: Client) -> Endpoints:
@@ -293,9 +330,11 @@ def endpoints_of(document: Mapping[str, object], client: Client) -> Endpoints:
     Raises:
         Unavailable: it is another issuer's, or an endpoint is missing or not secure.
     """
-    if text(document, "issuer") != client.issuer:
+    issuer = text(document, "issuer")
+    if issuer != client.issuer:
         raise Unavailable(
-            "The sign-in service calls itself by another name than the settings do.",
+            f"The sign-in service calls itself by another name ({issuer[:200] or 'none'}) than the "
+            "settings do.",
             "An administrator has to set the issuer exactly as the provider spells it.",
         )
 

@@ -15,6 +15,7 @@ import logging
 import math
 import secrets
 import time
+import zlib
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import NoReturn, Protocol, TypeVar
@@ -25,7 +26,16 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from msgspec import Struct
 
-from portal.auth.claims import SKEW, ClaimNames, Claims, identity_of, moment, text
+from portal.auth.claims import (
+    SKEW,
+    ClaimNames,
+    Claims,
+    groups_of,
+    identity_of,
+    moment,
+    text,
+    value_of,
+)
 from portal.auth.http import Unavailable
 from portal.auth.oidc.provider import Tokens
 from portal.domain.errors import DatabaseUnavailable, Unauthenticated
@@ -43,6 +53,11 @@ WAIT = 0.2
 """Seconds between two looks at a renewal by another pod."""
 LOOKS = 50
 """The most looks at it: the provider may take ten seconds."""
+PATIENCE = 2.0
+"""Seconds that a request waits for a renewal while the session goes on without it."""
+
+COMPRESSED_FROM = 1000
+"""Bytes from which on a content is compressed before it is sealed."""
 
 ENDED = "Your session has ended."
 SIGN_IN_AGAIN = "Sign in again."
@@ -82,7 +97,10 @@ class Session(Struct, frozen=True):
 
 
 class Seal:
-    """Encrypts and signs what browsers keep for the portal, for one purpose each."""
+    """Encrypts and signs what others keep for the portal, for one purpose each.
+
+    What is long is compressed first: a hundred groups named by numbers have room in a cookie then.
+    """
 
     def __init__(self, secret: bytes, purpose: str) -> None:
         def derived(info: str) -> bytes:
@@ -93,14 +111,20 @@ class Seal:
 
     def close(self, content: Struct) -> str:
         """Return ``content`` as text that nobody else can read or make."""
-        return self._fernet.encrypt(msgspec.json.encode(content)).decode().rstrip("=")
+        plain = msgspec.json.encode(content)
+        if len(plain) > COMPRESSED_FROM:
+            plain = zlib.compress(plain)
+        return self._fernet.encrypt(plain).decode().rstrip("=")
 
     def open(self, sealed: str, kind: type[T]) -> T | None:
         """Return what was sealed; None if it was not sealed with this key for this purpose."""
         try:
             padded = sealed + "=" * (-len(sealed) % 4)
-            return msgspec.json.decode(self._fernet.decrypt(padded.encode()), type=kind)
-        except (InvalidToken, ValueError):
+            plain = self._fernet.decrypt(padded.encode())
+            if not plain.startswith(b"{"):
+                plain = zlib.decompress(plain)
+            return msgspec.json.decode(plain, type=kind)
+        except (InvalidToken, ValueError, zlib.error):
             return None
 
     def hash(self, kind: str, value: str) -> str:
@@ -137,6 +161,7 @@ class Sessions:
         longest: int,
         clock: Callable[[], float] = time.time,
         shared: SharedSessions = ALONE,
+        patience: float = PATIENCE,
     ) -> None:
         """Sessions are renewed ``every`` so many seconds, and last ``longest`` at most."""
         self._seal = seal
@@ -146,12 +171,15 @@ class Sessions:
         self._longest = longest
         self._clock = clock
         self._shared = shared
+        self._patience = patience
         self._newest: dict[str, Session] = {}
         self._over: dict[str, SessionEnd] = {}
         self._refused: dict[str, _Refused] = {}
         self._elsewhere: dict[str, int] = {}
         """The times at which other pods renewed sessions whose new cookies are not known here."""
         self._renewing: dict[str, asyncio.Task[Session]] = {}
+        self._late: set[str] = set()
+        """The sessions whose renewal under way takes long: nobody waits for it."""
 
     def begin(self, tokens: Tokens) -> Session:
         """Return a new session for a sign-in.
@@ -163,8 +191,9 @@ class Sessions:
         identity = identity_of(tokens.claims, self._names)
         ends = now + self._longest
         if not tokens.refresh_token:
-            # Nothing would tell the portal that it has ended at the provider.
-            ends = min(ends, int(moment(tokens.claims, "exp") or now))
+            # Nothing would tell the portal that it has ended at the provider. As the token was
+            # accepted with this allowance, it would else begin as one that is over.
+            ends = min(ends, int(moment(tokens.claims, "exp") or now) + SKEW)
         session = Session(
             id=secrets.token_urlsafe(18),
             sub=text(tokens.claims, "sub"),
@@ -215,10 +244,7 @@ class Sessions:
         except Stale as stale:
             session = await self._renewed(stale.session)
         if self._is_due(session):
-            try:
-                session = await self._renewed(session)
-            except Unavailable as error:
-                log.warning("a session could not be renewed: %s", error)
+            session = await self._renewed_soon(session)
         self._remember(session)
         own = self._seal.open(sealed, Session)
         return session, own is None or own.checked < session.checked
@@ -325,17 +351,37 @@ class Sessions:
         for key in [key for key, at in self._elsewhere.items() if at + GRACE <= now]:
             del self._elsewhere[key]
 
+    async def _renewed_soon(self, session: Session) -> Session:
+        """Renew a session; return it as it is if that fails, or takes long."""
+        if session.id in self._late:
+            return session
+        try:
+            async with asyncio.timeout(self._patience):
+                return await self._renewed(session)
+        except TimeoutError:
+            if session.id in self._renewing:
+                self._late.add(session.id)
+        except Unavailable as error:
+            log.warning("a session could not be renewed: %s", error)
+        return session
+
     async def _renewed(self, session: Session) -> Session:
         """Renew a session, sharing a renewal that is under way: a refresh token is used once."""
         task = self._renewing.get(session.id)
         if task is None:
             task = asyncio.ensure_future(self._renew(session))
             self._renewing[session.id] = task
-            task.add_done_callback(lambda _: self._renewing.pop(session.id, None))
+            task.add_done_callback(lambda done: self._renewal_ended(session.id, done))
         renewed = await asyncio.shield(task)
         if self._is_over(renewed):
             raise ended()
         return renewed
+
+    def _renewal_ended(self, id: str, task: asyncio.Task[Session]) -> None:
+        self._renewing.pop(id, None)
+        self._late.discard(id)
+        if not task.cancelled():
+            task.exception()  # whoever waits for it is told; nobody may
 
     async def _renew(self, session: Session) -> Session:
         """Renew a session with its refresh token, unless another pod does or has done.
@@ -389,9 +435,7 @@ class Sessions:
         """Return the session as the provider renews it."""
         try:
             tokens = await self._provider.refresh(session.refresh_token, {"sub": session.sub})
-            identity = session.identity
-            if tokens.id_token or self._names.groups in tokens.claims:
-                identity = identity_of(tokens.claims, self._names)
+            identity = self._identity_after(session, tokens)
         except Unauthenticated as error:
             log.info("a session is not renewed by the provider", extra={"actor": session.user})
             # Of this state alone: another pod may have renewed it with the same token.
@@ -407,6 +451,14 @@ class Sessions:
             checked=int(self._clock()),
             refresh_token=tokens.refresh_token or session.refresh_token,
         )
+
+    def _identity_after(self, session: Session, tokens: Tokens) -> Identity:
+        """Return whose a renewed session is: a claim that did not come again is as it was."""
+        claims, names, user = tokens.claims, self._names, session.user
+        if value_of(claims, names.user) is not None:
+            user = identity_of(claims, names).user
+        told = tokens.id_token or value_of(claims, names.groups) is not None
+        return Identity(user, groups_of(claims, names, user) if told else session.groups)
 
 
 class Stale(Unauthenticated):

@@ -21,7 +21,7 @@ from portal.auth.claims import check_logout_token, moment, text
 from portal.auth.headers import Headers, Received
 from portal.auth.http import Unavailable
 from portal.auth.identify import Authenticated
-from portal.auth.oidc.cookies import Cookies
+from portal.auth.oidc.cookies import TOGETHER, Cookies
 from portal.auth.oidc.provider import Provider
 from portal.auth.oidc.sessions import Seal, Session, Sessions, Stale
 from portal.domain import audit
@@ -40,9 +40,9 @@ PENDING_FOR = 600
 """Seconds for a person to sign in at the provider."""
 MOST_PENDING = 5
 """The most sign-ins of one browser that may be under way."""
+PENDING_TOGETHER = 3000
+"""The most characters of their cookies."""
 LONGEST_NEXT = 1000
-LONGEST_HINT = 3000
-"""The most characters of an ID token that is kept for the sign-out."""
 
 NOT_SHARED_TEXT = (
     "This browser is signed out. Other pods of the portal could not be told, because its database "
@@ -130,18 +130,30 @@ class SignIn:
         challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")
         url = await self._provider.authorization_url(state=state, nonce=nonce, challenge=challenge)
         pending = Pending(state, nonce, verifier, safe_next(wanted), int(self._clock()))
-        set_pending = self._cookies.set(
-            PENDING + _short(state), self._pending.close(pending), PENDING_FOR
-        )
-        return Step(url, (*self._dropped(headers), set_pending))
+        sealed, received = self._pending.close(pending), Received(headers).cookies()
+        set_pending = self._cookies.set(PENDING + _short(state), sealed, PENDING_FOR)
+        dropped = (*self._ended(received), *self._given_up(received, len(sealed)))
+        return Step(url, (*dropped, set_pending))
 
-    def _dropped(self, headers: Headers) -> list[str]:
-        """Remove the oldest cookies of sign-ins that were given up."""
-        found = self._cookies.beginning_with(Received(headers).cookies(), PENDING)
+    def _ended(self, received: Mapping[str, str]) -> tuple[str, ...]:
+        """Remove the cookies of a session that is over: others need the room."""
+        if not self._cookies.read(received, SESSION) or self._goes_on(received):
+            return ()
+        return (*self._cookies.remove(SESSION), *self._cookies.remove(ID_TOKEN))
+
+    def _given_up(self, received: Mapping[str, str], room: int) -> list[str]:
+        """Remove the oldest cookies of sign-ins that were given up, to make ``room`` for one."""
+        found = self._cookies.beginning_with(received, PENDING)
         read = {key: self._pending.open(value, Pending) for key, value in found.items()}
-        oldest = sorted(read, key=lambda key: each.began if (each := read[key]) else 0)
-        gone = oldest[: max(0, len(oldest) - MOST_PENDING + 1)]
-        return [self._cookies.set(PENDING + key, "", 0) for key in gone]
+        newest = sorted(
+            read, key=lambda key: each.began if (each := read[key]) else 0, reverse=True
+        )
+        gone: list[str] = []
+        for number, key in enumerate(newest, 2):
+            room += len(found[key])
+            if number > MOST_PENDING or room > PENDING_TOGETHER:
+                gone.append(self._cookies.set(PENDING + key, "", 0))
+        return gone
 
     async def finish(self, query: Mapping[str, str], headers: Headers) -> Step:
         """Finish a sign-in with what the provider sent back through the browser.
@@ -156,6 +168,8 @@ class SignIn:
         pending = self._pending.open(self._cookies.read(received, name), Pending)
         now = self._clock()
         if pending is None or not hmac.compare_digest(pending.state.encode(), state.encode()):
+            if self._goes_on(received):
+                return Step("/", ())  # the way back was opened again: Back, or a restored tab
             raise Unauthenticated(
                 "This sign-in was not begun in this browser, or has been finished already.",
                 "Begin it again.",
@@ -174,22 +188,33 @@ class SignIn:
         )
         session = self._sessions.begin(tokens)
         self._tell(audit.SIGN_IN, session)
-        kept = tokens.id_token if len(tokens.id_token) <= LONGEST_HINT else ""
-        hint = self._kept.close(Kept(kept)) if kept else ""
-        longest = session.ends - now
+        hint = self._kept.close(Kept(tokens.id_token)) if tokens.id_token else ""
         return Step(
             pending.next,
-            (
-                self._cookies.set(name, "", 0),
-                *self.session_cookies(session),
-                *self._cookies.set_long(ID_TOKEN, hint, longest),
-            ),
+            (self._cookies.set(name, "", 0), *self.session_cookies(session, hint, new=True)),
         )
 
-    def session_cookies(self, session: Session) -> tuple[str, ...]:
-        """Return the ``Set-Cookie`` headers of a session."""
-        left = session.ends - self._clock()
-        return self._cookies.set_long(SESSION, self._sessions.sealed(session), left)
+    def session_cookies(self, session: Session, hint: str, *, new: bool = False) -> tuple[str, ...]:
+        """Return the ``Set-Cookie`` headers of a session.
+
+        ``hint`` is the content of the cookie with the ID token for the sign-out: of a ``new``
+        session, or the one that the browser has. Where there is no room for both it goes.
+        """
+        left, sealed = session.ends - self._clock(), self._sessions.sealed(session)
+        cookies = self._cookies.set_long(SESSION, sealed, left)
+        if len(sealed) + len(hint) > TOGETHER:
+            return (*cookies, *self._cookies.remove(ID_TOKEN))
+        return (*cookies, *(self._cookies.set_long(ID_TOKEN, hint, left) if new else ()))
+
+    def _goes_on(self, received: Mapping[str, str]) -> bool:
+        """Return True if this browser has signed in."""
+        try:
+            self._sessions.read(self._cookies.read(received, SESSION))
+        except Stale:
+            return True
+        except Unauthenticated:
+            return False
+        return True
 
     def _use_once(self, state: str, now: float) -> None:
         for each in [each for each, until in self._used.items() if until <= now]:
@@ -281,10 +306,13 @@ class OidcAuthenticator:
 
     async def authenticate(self, headers: Headers) -> Authenticated:
         """Return who is asking, after renewing the session if that is due."""
-        sealed = self._cookies.read(Received(headers).cookies(), SESSION)
+        received = Received(headers).cookies()
+        sealed = self._cookies.read(received, SESSION)
         session, renewed = await self._sessions.current(sealed)
-        set_cookies = self._sign_in.session_cookies(session) if renewed else ()
-        return Authenticated(session.identity, set_cookies)
+        if not renewed:
+            return Authenticated(session.identity)
+        hint = self._cookies.read(received, ID_TOKEN)
+        return Authenticated(session.identity, self._sign_in.session_cookies(session, hint))
 
     def identify(self, headers: Headers) -> Identity:
         """Return who is asking, by what is known."""

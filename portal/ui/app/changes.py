@@ -230,7 +230,8 @@ def _register_share(app: Callbacks, context: UiContext) -> None:
             return None, *(message(error.fields, {}, role) for role in Role)
         except Exception as error:
             return refusal(error), None, None, None
-        return notice(REQUESTED), None, None, None
+        doubts = context.actions.share_doubts(asked)
+        return notice(REQUESTED), *(message({}, doubts, role) for role in Role)
 
 
 def _register_plain(

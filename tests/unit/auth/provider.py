@@ -15,7 +15,7 @@ from portal.auth.claims import ClaimNames
 from portal.auth.http import Answer, Unavailable
 from portal.auth.oidc.cookies import Cookies
 from portal.auth.oidc.provider import Client, Provider
-from portal.auth.oidc.sessions import Seal, Sessions
+from portal.auth.oidc.sessions import PATIENCE, Seal, Sessions
 from portal.auth.oidc.sign_in import OidcAuthenticator, SignIn, Step
 from portal.domain.sessions import ALONE, SharedSessions
 
@@ -83,6 +83,8 @@ class OpenIdProvider:
         self.codes: dict[str, dict[str, str]] = {}
         self.refresh_tokens = True
         self.rotates = True
+        self.access_tokens = False
+        self.userinfo = Answer(200, b"{}")
         self.valid: set[str] = set()
         self.used: set[str] = set()
         self.ends_reused = True
@@ -118,6 +120,8 @@ class OpenIdProvider:
         if path == "/token" and form["grant_type"] == "authorization_code":
             asked = self.codes.pop(form["code"], None)
             return answer(self.tokens(asked["nonce"])) if asked else answer(INVALID, 400)
+        if path == "/userinfo":
+            return self.userinfo
         if path == "/token":
             return await self._renewal(form["refresh_token"])
         if path == "/revoke":
@@ -144,6 +148,8 @@ class OpenIdProvider:
         claims = id_claims(self.now, **{"nonce": nonce, **self.changes})
         alg = "RS256" if isinstance(self.signing, RSAKey) else "ES256"
         told: dict[str, object] = {"id_token": signed(claims, self.signing, alg)}
+        if self.access_tokens:
+            told["access_token"] = "a"
         if self.refresh_tokens:
             self._number += 1
             told["refresh_token"] = f"r-{self._number}"
@@ -174,6 +180,9 @@ class Portal:
         idp: OpenIdProvider | None = None,
         secret: bytes = SECRET,
         shared: SharedSessions = ALONE,
+        *,
+        names: ClaimNames = NAMES,
+        patience: float = PATIENCE,
     ) -> None:
         self.idp = idp or OpenIdProvider()
         client = Client(
@@ -184,15 +193,16 @@ class Portal:
             signed_out_uri=f"{PORTAL}/auth/signed-out",
         )
         clock = self.idp.clock
-        self.provider = Provider(client, self.idp, clock=clock, wants=frozenset({"email"}))
+        self.provider = Provider(client, self.idp, clock=clock, wants=names.wanted)
         self.sessions = Sessions(
             Seal(secret, "session"),
             self.provider,
-            NAMES,
+            names,
             every=EVERY,
             longest=LONGEST,
             clock=clock,
             shared=shared,
+            patience=patience,
         )
         self.cookies = Cookies(secure=True)
         self.sign_in = SignIn(self.provider, self.sessions, self.cookies, secret, clock=clock)

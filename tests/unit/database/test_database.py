@@ -9,7 +9,9 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
@@ -112,6 +114,38 @@ async def test_a_read_writes_nothing(server: Server) -> None:
             await database.read(_create)
     finally:
         await database.close()
+
+
+async def test_a_session_whose_server_became_a_standby_is_given_up(server: Server) -> None:
+    # A fail-over: the server that the connection leads to answers, and refuses to write.
+    database = Database(server.url, retry=0)
+    await database.read(_revision)
+    demote = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"
+    await database.write(lambda connection: connection.exec_driver_sql(demote))
+    with pytest.raises(DatabaseUnavailable):
+        await database.write(_create)
+    await database.write(_create)
+    await database.write(lambda connection: connection.execute(text("DROP TABLE numbers")))
+    await database.close()
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+async def test_a_server_that_refuses_to_write_counts_as_away(url: str, server: Server) -> None:
+    await (first := Database(url, retry=0)).read(_revision)
+    await first.close()
+    name = urlsplit(url).path.strip("/")
+    with psycopg.connect(server.url, autocommit=True) as administrator:
+        setting = f"ALTER DATABASE {name} SET default_transaction_read_only = on"
+        administrator.execute(setting.encode())
+        database = Database(url, retry=0)
+        with pytest.raises(DatabaseUnavailable):
+            await database.read(_revision)
+        assert "read-only" in database.status.problem
+        setting = f"ALTER DATABASE {name} RESET default_transaction_read_only"
+        administrator.execute(setting.encode())
+    await database.write(_create)
+    assert database.available
+    await database.close()
 
 
 async def test_transactions_do_not_hold_up_the_loop(connect: Connect) -> None:

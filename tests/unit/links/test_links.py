@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -108,6 +109,23 @@ async def test_a_link_needs_nobody_to_look_at_the_app_and_no_cookie(site: Site) 
     """Its issuer may be away for days: rights are asked for the link itself."""
     token = await site.links.make(ANN, KEY, "7 days")
     site.now += 6 * 24 * HOUR
+    assert await site.shows(token)
+
+
+async def test_a_link_of_somebody_in_hundreds_of_groups_is_short_and_opens(site: Site) -> None:
+    issuer = replace(ANN, groups=tuple(str(uuid.UUID(int=each)) for each in range(300)))
+    token = await site.links.make(issuer, KEY, "1 hour")
+    assert len(token) < 500
+    assert await site.shows(token)
+    assert (await site.portal().opened(token)).issuer == issuer
+
+
+async def test_a_link_of_before_that_named_the_groups_still_opens(site: Site) -> None:
+    token = await site.links.make(ROOT, KEY, "1 hour")
+    (link,) = await site.links.listed(ROOT, KEY)
+    seal = await site.links._sealed()
+    assert link.issuer == ROOT
+    assert await site.shows(seal.close(link))
     assert await site.shows(token)
 
 

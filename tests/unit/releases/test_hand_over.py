@@ -34,6 +34,7 @@ from portal.releases.new_owner import (
     known_words,
     read_person,
 )
+from portal.releases.share import share_doubts
 from portal.state.ownership import owners_of
 from tests.unit.auth.test_kubernetes import LAUNCHER, FakeReviews
 from tests.unit.recorder import Kept
@@ -320,6 +321,21 @@ def test_names_that_nobody_here_has_are_doubted() -> None:
     assert "Bob has: upper and lower case count" in known_words("bob", known)
     assert "check the spelling" in known_words("bop", known)
     assert read_person("user:https://issuer#1")[0] == "https://issuer#1"
+
+
+def test_another_case_of_a_name_is_doubted_where_an_app_is_shared() -> None:
+    """Whoever is named so sees nothing of it, and nobody else says why."""
+    known = {label_of("Ann@example.org"), label_of("bob")}
+    asked = {
+        Role.OWN: "user:bob, group:TEAM, user:new",
+        Role.VIEW: "group:bob, user:ann@example.org",
+        Role.OPERATE: "?",
+    }
+    (doubt,) = share_doubts(asked, known).items()
+    assert doubt[0] == "view"
+    assert doubt[1] == (
+        "ann@example.org has no app here, but Ann@example.org has: upper and lower case count."
+    )
 
 
 # By Kubernetes.

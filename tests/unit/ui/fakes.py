@@ -21,7 +21,7 @@ from portal.domain.launch import LaunchSpec
 from portal.domain.namespaces import NamespaceRules
 from portal.domain.objects import ReleaseStatus
 from portal.domain.operations import Operation, OperationPhase, Verb
-from portal.domain.owners import Role
+from portal.domain.owners import Role, label_of
 from portal.domain.permissions import UNLIMITED, Permission, Scope
 from portal.domain.proposals import Proposal, Removal, VolumeClaim
 from portal.domain.release import ReleaseRevision
@@ -40,7 +40,7 @@ from portal.releases.request import ReleaseRequest
 from portal.releases.rollback import ROLLBACK
 from portal.releases.root import RootRules
 from portal.releases.scale import SCALE
-from portal.releases.share import SHARE
+from portal.releases.share import SHARE, share_doubts
 from portal.releases.uninstall import UNINSTALL
 from portal.releases.unlock import UNLOCK
 from portal.releases.upgrade import UPGRADE
@@ -301,6 +301,9 @@ class FakeActions(Actions):
     async def share(self, identity: Identity, key: Key, asked: Mapping[Role, str]) -> Operation:
         self.calls.append(("share", identity, key, asked))
         return self._operation(key, SHARE)
+
+    def share_doubts(self, asked: Mapping[Role, str]) -> dict[str, str]:
+        return share_doubts(asked, [label_of("Ann")])
 
     async def preview_hand_over(
         self, identity: Identity, key: Key, asked: HandOverRequest, *, links: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import signal
 import socket
 import subprocess
@@ -15,6 +16,8 @@ import psutil
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
+
+from portal.auth.headers import LONGEST_TOKEN
 
 ROOT = Path(__file__).parents[3]
 SOON = 20.0
@@ -66,6 +69,13 @@ class Server:
     def left(self) -> bool:
         """Return True if it ends by itself; it would wait twice as long for one connection."""
         return self._process.wait(SOON) == 0
+
+
+def test_a_header_may_hold_the_longest_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A load balancer's, of somebody in many groups: gunicorn takes 8 KB by itself."""
+    monkeypatch.setenv("DASH_PORTAL_CLUSTER_WIDE", "true")
+    settings = runpy.run_path(str(ROOT / "gunicorn.conf.py"))
+    assert settings["limit_request_field_size"] >= len("x-amzn-oidc-data: \r\n") + LONGEST_TOKEN
 
 
 @pytest.fixture
