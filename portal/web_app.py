@@ -315,6 +315,12 @@ class WebApp:
         self._metrics.gauge(
             "audit_waiting", "Entries that wait for the database", lambda: trail.waiting
         )
+        if (shared := self._shared_sessions) is not None:
+            self._metrics.gauge(
+                "session_ends_waiting",
+                "Ends of sessions that wait for the database",
+                lambda: shared.waiting,
+            )
         if self._history is not None:
             self._metrics.by_label(
                 "history_apps",
