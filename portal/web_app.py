@@ -219,8 +219,6 @@ class WebApp:
             self._session_administration = SessionAdministration(
                 sessions, trail, settings.auth_admin_groups
             )
-            if self._shared_sessions is not None:
-                self._shared_sessions.on_ends(sessions.learn)
         if self._authentication.sign_in is not None:
             self._authentication.sign_in.on_change(
                 lambda action, identity: trail.note(Event(action, Outcome.SUCCEEDED, identity))

@@ -152,6 +152,7 @@ class Sessions:
         self._elsewhere: dict[str, int] = {}
         """The times at which other pods renewed sessions whose new cookies are not known here."""
         self._renewing: dict[str, asyncio.Task[Session]] = {}
+        shared.on_ends(self.learn)
 
     def begin(self, tokens: Tokens) -> Session:
         """Return a new session for a sign-in.

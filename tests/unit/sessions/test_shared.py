@@ -34,7 +34,6 @@ class Pod(Portal):
         self.database = database
         self.told = DatabaseSessions(database, interval=0.005, clock=idp.clock)
         super().__init__(idp, secret, self.told)
-        self.told.on_ends(self.sessions.learn)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Pod]:
