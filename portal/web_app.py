@@ -219,8 +219,6 @@ class WebApp:
             self._session_administration = SessionAdministration(
                 sessions, trail, settings.auth_admin_groups
             )
-            if self._shared_sessions is not None:
-                self._shared_sessions.on_ends(sessions.learn)
         if self._authentication.sign_in is not None:
             self._authentication.sign_in.on_change(
                 lambda action, identity: trail.note(Event(action, Outcome.SUCCEEDED, identity))
@@ -315,6 +313,12 @@ class WebApp:
         self._metrics.gauge(
             "audit_waiting", "Entries that wait for the database", lambda: trail.waiting
         )
+        if (shared := self._shared_sessions) is not None:
+            self._metrics.gauge(
+                "session_ends_waiting",
+                "Ends of sessions that wait for the database",
+                lambda: shared.waiting,
+            )
         if self._history is not None:
             self._metrics.by_label(
                 "history_apps",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Protocol
 
@@ -35,6 +35,10 @@ class TokenLease(Enum):
 class SharedSessions(Protocol):
     """The ends and renewals of sessions that portals share. ``token`` is a keyed hash of one."""
 
+    def on_ends(self, listener: Callable[[Sequence[SessionEnd]], None]) -> None:
+        """Call ``listener`` with ends of all portals, this one's and known ones among them."""
+        ...
+
     async def end(self, ends: Sequence[SessionEnd]) -> None:
         """Return once other portals can know of ends.
 
@@ -60,6 +64,9 @@ class SharedSessions(Protocol):
 
 class Alone:
     """The sessions of a portal without a database: it tells nobody."""
+
+    def on_ends(self, listener: Callable[[Sequence[SessionEnd]], None]) -> None:
+        """Do nothing."""
 
     async def end(self, ends: Sequence[SessionEnd]) -> None:
         """Do nothing."""

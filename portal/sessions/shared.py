@@ -64,8 +64,8 @@ class DatabaseSessions:
         self._listeners.append(listener)
 
     @property
-    def unwritten(self) -> int:
-        """The number of ends that other portals cannot know yet."""
+    def waiting(self) -> int:
+        """The number of ends that other portals cannot know of yet."""
         return len(self._unwritten)
 
     async def end(self, ends: Sequence[SessionEnd]) -> None:

@@ -112,8 +112,6 @@ class Site:
             clock=self.clock,
             shared=shared,
         )
-        if isinstance(shared, DatabaseSessions):
-            shared.on_ends(sessions.learn)
         cookies = Cookies(secure=False)
         sign_in = SignIn(provider, sessions, cookies, SECRET, clock=self.clock)
         rule = JwtRule(self.issuer, frozenset({"api"}), names)

@@ -180,6 +180,7 @@ class Sessions:
         self._renewing: dict[str, asyncio.Task[Session]] = {}
         self._late: set[str] = set()
         """The sessions whose renewal under way takes long: nobody waits for it."""
+        shared.on_ends(self.learn)
 
     def begin(self, tokens: Tokens) -> Session:
         """Return a new session for a sign-in.

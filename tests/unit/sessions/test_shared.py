@@ -34,7 +34,6 @@ class Pod(Portal):
         self.database = database
         self.told = DatabaseSessions(database, interval=0.005, clock=idp.clock)
         super().__init__(idp, secret, self.told)
-        self.told.on_ends(self.sessions.learn)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Pod]:
@@ -248,10 +247,10 @@ async def test_an_end_that_cannot_be_written_holds_here_and_is_written_later(awa
         # Both pods keep what they know, and renew sessions as if there were no database.
         assert not one.accepts(copied)
         assert other.accepts(copied)
-        assert one.told.unwritten == 2
+        assert one.told.waiting == 2
         away.folder.mkdir()
         await until(lambda: not other.accepts(copied))
-        await until(lambda: not one.told.unwritten)
+        await until(lambda: not one.told.waiting)
 
 
 async def test_a_person_is_told_of_an_end_once_it_is_written(connect: Connect) -> None:
