@@ -208,6 +208,7 @@ class Actions(Queries):
             work,
             base=release.revision if release else 0,
             description=plan.description,
+            asked=plan.asked,
         )
 
     # Actions.
