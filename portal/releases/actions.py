@@ -43,7 +43,7 @@ from portal.releases.load_test import (
 )
 from portal.releases.map_apis import MapApis
 from portal.releases.namespace_roles import NamespaceRoles
-from portal.releases.new_owner import HandOverRequest
+from portal.releases.new_owner import HandOverPreview, HandOverRequest
 from portal.releases.new_secrets import NewSecrets
 from portal.releases.owned_apps import OwnedApps
 from portal.releases.placeholders import Placeholders
@@ -284,8 +284,8 @@ class Actions(Queries):
 
     async def preview_hand_over(
         self, identity: Identity, key: Key, asked: HandOverRequest, *, links: bool = False
-    ) -> tuple[str, ...]:
-        """Describe what handing a release over would change, in sentences.
+    ) -> HandOverPreview:
+        """Describe what handing a release over would change.
 
         ``links`` is True if people make read-only links. Raises ``InvalidInput`` by the fields.
         """

@@ -32,10 +32,12 @@ from portal.releases.access import Access
 from portal.releases.changes import Changes
 from portal.releases.namespace_roles import NamespaceRoles
 from portal.releases.new_owner import (
+    HandOverPreview,
     HandOverRequest,
     HandOverTerms,
     RoleChanges,
     asks_roles,
+    done_words,
     known_words,
     owners_after,
     read_person,
@@ -53,7 +55,7 @@ from portal.state.model import AppState
 from portal.state.ownership import owner_name, owners_of
 from portal.state.store import Store
 
-HAND_OVER = Verb("hand-over", "hand-over", "handing over")
+HAND_OVER = Verb("hand-over", "hand-over", "handing over", rolls_out=False)
 
 Undo = list[tuple[str, Callable[[], Awaitable[object]]]]
 """Ways back of what was done, each with the words for the case that it fails."""
@@ -90,8 +92,8 @@ class HandOver(Action):
 
     async def preview(
         self, identity: Identity, key: Key, asked: HandOverRequest, *, links: bool
-    ) -> tuple[str, ...]:
-        """Return what a hand-over would change, in sentences, what is doubtful first.
+    ) -> HandOverPreview:
+        """Return what a hand-over would change.
 
         Raises:
             InvalidInput: by the fields of the request.
@@ -104,9 +106,8 @@ class HandOver(Action):
         if terms.roles is not None:  # others' apps elsewhere are not theirs to know of
             here = [each for each in here if each.key.namespace == key.namespace]
         owners = {each.owner for state in here if (each := owners_of(state)) and each.owner}
-        doubt = known_words(terms.to, owners)
         words = terms_words(terms, self._roles, len(here), links=links)
-        return (*filter(None, (doubt,)), *words)
+        return HandOverPreview(known_words(terms.to, owners), words)
 
     def plan(self, identity: Identity, key: Key, asked: HandOverRequest) -> Plan:
         """Plan to hand a release over."""
@@ -125,6 +126,7 @@ class HandOver(Action):
                 raise Conflict("; ".join(found.values()), "Reload the page, and look again.")
             with self._owned.handing_over(terms.to, key):
                 await self._hand_over(progress, terms)
+            progress.put(advice=done_words(terms))
             return _until_seen(terms.to)
 
         return Plan(self, key, run, check, problems=problems, asked=asdict(asked))
@@ -207,7 +209,7 @@ class HandOver(Action):
                     lambda: self._records.set_owners(key, terms.before, identity=identity),
                 )
             )
-            with progress.step("Write down the new owner"):
+            with progress.step(f"Write down {terms.to} as the owner"):
                 await self._records.set_owners(key, terms.after, identity=identity)
             if self._roles is not None and terms.roles is not None:
                 await _take_back(progress, terms, terms.roles.taken, self._roles, undo)

@@ -32,6 +32,16 @@ class HandOverRequest(Struct, frozen=True):
     role: str = ""
 
 
+class HandOverPreview(Struct, frozen=True):
+    """The changes of a hand-over, in sentences.
+
+    ``doubt`` is what makes the new owner's name doubtful, "" if nothing does.
+    """
+
+    doubt: str
+    words: tuple[str, ...]
+
+
 class RoleChanges(Struct, frozen=True):
     """The changes of RoleBindings, where Kubernetes decides.
 
@@ -233,6 +243,19 @@ def _by_owner(terms: HandOverTerms, *, links: bool) -> tuple[str, ...]:
         if not own and left is not Role.OWN and any("group:" in each for each in others):
             words.append(f"What a group of {former}'s may, {former} may still.")
     return tuple(words)
+
+
+def done_words(terms: HandOverTerms) -> str:
+    """Return what the former owner keeps of a hand-over that is done, for whoever may read it."""
+    to, who = terms.to, terms.former
+    if terms.roles is None:
+        if not who:
+            return ""
+        kept = f"can still {_MAY[terms.left]}" if terms.left else "keeps nothing by themselves."
+        return f"{to} is the owner now; {who} {kept}"
+    if terms.roles.taken:
+        return f"{to} is the owner now; roles of {terms.giver.user} were taken back."
+    return f"{to} is the owner now; {terms.giver.user} keeps the roles in the namespace."
 
 
 _MAY = {

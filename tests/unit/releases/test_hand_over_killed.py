@@ -290,7 +290,7 @@ async def test_where_kubernetes_decides_handing_over_again_goes_on(
         assert "Hand it over to bob again, with the same choices" in ended.advice
 
     if "administrator" in after.roles("ann"):
-        words = " ".join(await after.actions.preview_hand_over(ANN, KEY, ALL_ROLES))
+        words = " ".join((await after.actions.preview_hand_over(ANN, KEY, ALL_ROLES)).words)
         assert ("noted as the owner of sales already" in words) is noted
         assert ("no longer of" in words) is not noted
         done = await after.ended(await after.actions.hand_over(ANN, KEY, ALL_ROLES))
