@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
@@ -377,7 +376,6 @@ class Actions(Queries):
             Outcome.BEGUN,
             identity,
             key,
-            operation=uuid.uuid4().hex,
             detail={"of": operation.id, "verb": operation.verb.name} if operation else {},
         )
         return recorded(self.operations.recorder, event)
