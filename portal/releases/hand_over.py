@@ -152,6 +152,7 @@ class HandOver(Action):
         )
         if unfinished:
             raise Interrupted(*unfinished)
+        progress.put(advice=f"{to} is the owner now.")
         return _until_seen(to)
 
     async def _terms(

@@ -200,7 +200,7 @@ def unfinished_words(
             "Look at Owner and sharing, and hand it over again if it is not as it should be.",
         )
     gives, takes = roles and bool(asked.role), roles and asked.keep == NOTHING
-    again = f"Hand it over to {to} again, with the same choices: that does what is left."
+    again = f"Hand it over to {to} again, with the same choices"
     if noted and takes:
         return (
             f"The portal stopped while this was under way: {to} is the owner now, and {actor} may "
@@ -214,9 +214,9 @@ def unfinished_words(
         return (
             f"The portal stopped while this was under way: {to} is not the owner yet, and may have "
             f"the role {asked.role} in the namespace by now.",
-            f"{again} Or take the role back below People.",
+            f"{again}: that goes on from there. Or take the role back below People.",
         )
-    return "The portal stopped before anything was changed.", again
+    return "The portal stopped before anything was changed.", f"{again}."
 
 
 def _by_owner(terms: HandOverTerms, *, links: bool) -> tuple[str, ...]:

@@ -254,6 +254,7 @@ async def test_by_owners_it_is_whole_or_has_not_begun(
     assert after.noted == REVISIONS * [AFTER if writes else BEFORE], "one state, in every record"
     if writes:
         assert ended.phase is OperationPhase.SUCCEEDED, ended
+        assert ended.advice == "bob is the owner now."
         return
     assert ended.phase is OperationPhase.INTERRUPTED
     assert ended.error == "The portal stopped before anything was changed."
