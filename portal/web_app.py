@@ -417,7 +417,7 @@ class WebApp:
                 collect().address(PORTAL, "shared.js"),
             )
         answers = Authorization(Compression(Revalidation(inner)), self._rights.ask)
-        fair = Fairness(answers, self._settings.limits())
+        fair = Fairness(answers, self._settings.limits(), head=collect().head())
         self._metrics.by_label(
             "requests_limited",
             "Requests and connections that waited or were refused by the limits of one person",

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from portal.domain.errors import PortalError
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
+from portal.domain.request import within_operation
 
 
 class Outcome(StrEnum):
@@ -32,7 +33,8 @@ class Event(Struct, frozen=True):
 
     ``action`` is a verb's name, or one of the constants below. ``identity`` is None for what the
     portal does by itself, and ``key`` for what is about no release. ``operation`` is the id that
-    events of one action share. ``detail`` is JSON without secrets.
+    events of one action share, and that the API server's audit log has of what is done for it.
+    ``detail`` is JSON without secrets.
     """
 
     action: str
@@ -90,19 +92,24 @@ UNRECORDED = NoRecorder()
 async def recorded(recorder: Recorder, event: Event) -> AsyncGenerator[None]:
     """Record the beginning of an action, run the block, and note how it ended.
 
+    The block is within the operation of the event, or of a new one without. So the requests that
+    it makes for a person tell the API server the same id.
+
     Raises:
         PortalError: the beginning cannot be recorded; the block is not run.
     """
-    await recorder.record(replace(event, outcome=Outcome.BEGUN))
-    try:
-        yield
-    except PortalError as error:
-        recorder.note(failed(event, error))
-        raise
-    except BaseException as error:
-        recorder.note(replace(failed(event, error), outcome=Outcome.INTERRUPTED))
-        raise
-    recorder.note(replace(event, outcome=Outcome.SUCCEEDED))
+    with within_operation(event.operation) as operation:
+        event = replace(event, operation=operation)
+        await recorder.record(replace(event, outcome=Outcome.BEGUN))
+        try:
+            yield
+        except PortalError as error:
+            recorder.note(failed(event, error))
+            raise
+        except BaseException as error:
+            recorder.note(replace(failed(event, error), outcome=Outcome.INTERRUPTED))
+            raise
+        recorder.note(replace(event, outcome=Outcome.SUCCEEDED))
 
 
 def failed(event: Event, error: BaseException) -> Event:

@@ -84,7 +84,9 @@ class Operation(Struct, frozen=True):
     """An operation on a release. ``fields`` maps form fields to error messages.
 
     ``base`` is the newest revision when it began; ``description`` is the text for Helm's history.
-    ``cause`` is the type of the error that ended it, such as "HelmTimeout", "" if none.
+    ``cause`` is the type of the error that ended it, such as "HelmTimeout", "" if none. ``asked``
+    is what its action has to know of the request if another portal finishes it: no values, and
+    nothing that is believed, since whoever writes Leases can write it.
     """
 
     id: str
@@ -103,6 +105,7 @@ class Operation(Struct, frozen=True):
     base: int = 0
     description: str = ""
     cause: str = ""
+    asked: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class OperationLease(Watched, frozen=True):

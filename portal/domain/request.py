@@ -5,7 +5,9 @@ A task that is started while a request is handled keeps the request's context.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import uuid
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 from msgspec import Struct
@@ -49,6 +51,19 @@ def enter_operation(operation: str) -> None:
 def current_operation() -> str:
     """Return the id of the operation that is run; "" outside of operations."""
     return _operation.get()
+
+
+@contextmanager
+def within_operation(operation: str = "") -> Generator[str]:
+    """Have what the block does be for the operation of this id, and yield the id.
+
+    Without one it is the operation that is run already, or a new one.
+    """
+    token = _operation.set(operation or _operation.get() or uuid.uuid4().hex)
+    try:
+        yield _operation.get()
+    finally:
+        _operation.reset(token)
 
 
 def collect_audit_ids(collect: bool = True) -> None:

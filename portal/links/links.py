@@ -7,7 +7,6 @@ whether its issuer may still make links to the app: what the issuer loses, the l
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -88,7 +87,7 @@ class Links:
         seal, now = await self._sealed(), int(self._clock())
         link = Link(new_id(), key, identity, now, now + LASTS[lasts])
         detail: dict[str, object] = {"link": link.id, "expires": link.expires}
-        event = Event(LINK, Outcome.BEGUN, identity, key, uuid.uuid4().hex, detail)
+        event = Event(LINK, Outcome.BEGUN, identity, key, detail=detail)
         async with recorded(self._recorder, event):
             await self._database.write(lambda connection: _store().add(connection, link, now))
         return token_of(seal, link)
@@ -111,9 +110,7 @@ class Links:
             DatabaseUnavailable: it cannot be written.
         """
         await self._access.check(identity, Permission.LINK, key)
-        event = Event(
-            LINK_REVOKED, Outcome.BEGUN, identity, key, uuid.uuid4().hex, {"link": id[:40]}
-        )
+        event = Event(LINK_REVOKED, Outcome.BEGUN, identity, key, detail={"link": id[:40]})
         async with recorded(self._recorder, event):
             await self._database.write(lambda connection: _store().remove(connection, key, id))
         self._known.pop(id, None)

@@ -16,12 +16,14 @@ class Action:
     """An action on a release.
 
     If ``completes`` is True, recovery finishes an interrupted operation; else it marks a revision
-    that Helm has left pending as failed.
+    that Helm has left pending as failed. ``undone`` is what is said of one that was cancelled, if
+    it undoes what it has done, and recovery finishes those of a portal that was killed.
     """
 
     verb: ClassVar[Verb]
     permission: ClassVar[Permission]
     completes: ClassVar[bool] = False
+    undone: ClassVar[str] = ""
 
     @staticmethod
     def outcome(operation: Operation, left: ReleaseRevision | None) -> InterruptedOutcome:

@@ -149,18 +149,23 @@ class OperationExecutor:
         *,
         base: int,
         description: str = "",
+        asked: Mapping[str, str] | None = None,
     ) -> Operation:
         """Acquire the release's lease and start an operation; one that only waits is replaced.
 
-        ``work`` acts for ``identity``, which its progress carries. The beginning is recorded before
-        anything is done. Raises ``Conflict`` if another operation is under way, in any portal, or
-        was faster, ``LimitReached`` if ``identity`` has too many, and what the recorder raises.
+        ``work`` acts for ``identity``, which its progress carries. ``asked`` is in the lease for
+        the portal that has to finish it. The beginning is recorded before anything is done.
+
+        Raises:
+            Conflict: another operation is under way, in any portal, or was faster.
+            LimitReached: ``identity`` has too many.
+            PortalError: the beginning cannot be recorded.
         """
         self.check_free(key)
         self._check_limit(identity)
         self._beginning.append(identity.user)
         try:
-            return await self._begin(key, verb, identity, work, base, description)
+            return await self._begin(key, verb, identity, work, base, description, asked or {})
         finally:
             self._beginning.remove(identity.user)
 
@@ -172,6 +177,7 @@ class OperationExecutor:
         work: Work,
         base: int,
         description: str,
+        asked: Mapping[str, str],
     ) -> Operation:
         now = self._clock()
         operation = Operation(
@@ -184,6 +190,7 @@ class OperationExecutor:
             updated_at=now,
             base=base,
             description=description,
+            asked=asked,
         )
         detail: dict[str, object] = {
             "goal": description or f"{verb.noun.capitalize()} by {identity.user}"

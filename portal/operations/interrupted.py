@@ -58,8 +58,10 @@ class InterruptedOperations:
             return UNLOCK
         if found is InterruptedOutcome.NOT_BEGUN:
             return "Helm had not begun: nothing was changed."
-        completes = self._actions[operation.verb.name].completes
-        if completes or left is None or found is InterruptedOutcome.OVERTAKEN:
+        action = self._actions[operation.verb.name]
+        if action.completes:
+            return action.undone
+        if left is None or found is InterruptedOutcome.OVERTAKEN:
             return ""
         if found is InterruptedOutcome.FINISHED:
             return "Helm had finished all the same: see the pods below."

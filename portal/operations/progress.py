@@ -32,7 +32,8 @@ class Progress:
 
     ``written`` is called after every change, ``ended`` after the last one. ``identity`` is the
     user for whom the operation acts; None if this portal finishes what another one has left.
-    ``repairs_as`` is the user for whom Helm's record may be marked as failed, and nothing else.
+    ``repairs_as`` is the user for whom Helm's records may be repaired, and nothing else: marked as
+    failed, or given the owners that the newest one names.
     ``recorder`` gets what is applied, and how the operation ended.
     """
 
@@ -81,6 +82,11 @@ class Progress:
     def leave(self) -> None:
         """Write nothing more: the operation is handed over or replaced."""
         self._left = True
+
+    @property
+    def left(self) -> bool:
+        """True if another portal goes on with the operation, or another one has replaced it."""
+        return self._left
 
     @property
     def finished(self) -> bool:

@@ -15,6 +15,7 @@ from portal.domain.keys import Key
 from portal.domain.namespaces import NamespaceRules
 from portal.domain.objects import Quota
 from portal.domain.projects import PERSONAL_OF, PROJECT_LABEL, PROJECT_SELECTOR, PURPOSE
+from portal.domain.request import within_operation
 from portal.projects.form import DEFAULTS, CheckedProject, check, filled
 from portal.projects.manifests import (
     Found,
@@ -192,7 +193,8 @@ class Projects:
         """
         await self._require(identity)
         project = self._checked(await in_thread(self.check, raw))
-        await self.make(project, identity, recorded_as=identity)
+        with within_operation():
+            await self.make(project, identity, recorded_as=identity)
         return project
 
     async def make(
@@ -213,6 +215,10 @@ class Projects:
 
     async def change(self, identity: Identity, name: str, raw: Mapping[str, object]) -> Project:
         """Change a project; raises as ``create``, and ``NotFound`` if there is none."""
+        with within_operation():
+            return await self._change(identity, name, raw)
+
+    async def _change(self, identity: Identity, name: str, raw: Mapping[str, object]) -> Project:
         now = (await self.open(identity, name)).found
         if now.terminating:
             raise Conflict(f"The project {name} is being deleted.")
@@ -243,16 +249,17 @@ class Projects:
             NotFound: there is none.
             Conflict: another tool manages the namespace.
         """
-        now = (await self.open(identity, name)).found
-        (namespace, *_) = parts(name)
-        if confirmed.strip() != name:
-            raise InvalidInput({"confirmed": f"Type {name} to confirm."})
-        if who := now.others.get(namespace.path):
-            raise Conflict(f"{who} manages the namespace {name}.", "Delete it there.")
-        if problem := self._rules.problem(name):
-            raise Forbidden(problem)
-        async with recorded(self._recorder, self._event(DELETE, identity, name)):
-            await self._cluster.delete(namespace.path, now.uid, identity=identity)
+        with within_operation():
+            now = (await self.open(identity, name)).found
+            (namespace, *_) = parts(name)
+            if confirmed.strip() != name:
+                raise InvalidInput({"confirmed": f"Type {name} to confirm."})
+            if who := now.others.get(namespace.path):
+                raise Conflict(f"{who} manages the namespace {name}.", "Delete it there.")
+            if problem := self._rules.problem(name):
+                raise Forbidden(problem)
+            async with recorded(self._recorder, self._event(DELETE, identity, name)):
+                await self._cluster.delete(namespace.path, now.uid, identity=identity)
 
     async def hide(self, identity: Identity, name: str) -> None:
         """Stop showing a namespace as a project; everything in it stays as it is.
@@ -261,12 +268,13 @@ class Projects:
             NotFound: there is none.
             Conflict: another tool manages the namespace.
         """
-        now = (await self.open(identity, name)).found
-        (namespace, *_) = parts(name)
-        if who := now.others.get(namespace.path):
-            raise Conflict(f"{who} manages the namespace {name}.", "Remove its label there.")
-        async with recorded(self._recorder, self._event(HIDE, identity, name)):
-            await self._cluster.unlabel(namespace.path, PROJECT_LABEL, identity=identity)
+        with within_operation():
+            now = (await self.open(identity, name)).found
+            (namespace, *_) = parts(name)
+            if who := now.others.get(namespace.path):
+                raise Conflict(f"{who} manages the namespace {name}.", "Remove its label there.")
+            async with recorded(self._recorder, self._event(HIDE, identity, name)):
+                await self._cluster.unlabel(namespace.path, PROJECT_LABEL, identity=identity)
 
     async def _apply(
         self,

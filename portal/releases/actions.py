@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
@@ -43,7 +42,7 @@ from portal.releases.load_test import (
 )
 from portal.releases.map_apis import MapApis
 from portal.releases.namespace_roles import NamespaceRoles
-from portal.releases.new_owner import HandOverRequest
+from portal.releases.new_owner import HandOverPreview, HandOverRequest
 from portal.releases.new_secrets import NewSecrets
 from portal.releases.owned_apps import OwnedApps
 from portal.releases.placeholders import Placeholders
@@ -209,6 +208,7 @@ class Actions(Queries):
             work,
             base=release.revision if release else 0,
             description=plan.description,
+            asked=plan.asked,
         )
 
     # Actions.
@@ -288,8 +288,8 @@ class Actions(Queries):
 
     async def preview_hand_over(
         self, identity: Identity, key: Key, asked: HandOverRequest, *, links: bool = False
-    ) -> tuple[str, ...]:
-        """Describe what handing a release over would change, in sentences.
+    ) -> HandOverPreview:
+        """Describe what handing a release over would change.
 
         ``links`` is True if people make read-only links. Raises ``InvalidInput`` by the fields.
         """
@@ -381,7 +381,6 @@ class Actions(Queries):
             Outcome.BEGUN,
             identity,
             key,
-            operation=uuid.uuid4().hex,
             detail={"of": operation.id, "verb": operation.verb.name} if operation else {},
         )
         return recorded(self.operations.recorder, event)

@@ -2,13 +2,17 @@
 
 By owners that is a label of Helm's records. Where Kubernetes decides, the new owner can be given a
 role in the namespace by the same operation, and the giver's own be taken back: in this order, so
-that at no time nobody has it, and what was done is undone if a later part fails.
+that at no time nobody has it, and what was done is undone if a later part fails. If the portal is
+killed meanwhile, another one makes Helm's records agree with the newest one. Roles it leaves as
+they are, since it acts for nobody: handing over once more goes on from there.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+
+from msgspec.structs import asdict
 
 from portal.domain.errors import Conflict, InvalidInput, NotFound, PortalError
 from portal.domain.identity import Identity
@@ -19,6 +23,7 @@ from portal.domain.permissions import Permission
 from portal.domain.release import ReleaseRevision
 from portal.domain.role_bindings import RoleBinding
 from portal.operations.action import Action
+from portal.operations.interrupted import Interrupted
 from portal.operations.outcome import InterruptedOutcome
 from portal.operations.progress import Progress
 from portal.operations.rollout import UNDER_WAY, Rollout
@@ -27,17 +32,21 @@ from portal.releases.access import Access
 from portal.releases.changes import Changes
 from portal.releases.namespace_roles import NamespaceRoles
 from portal.releases.new_owner import (
-    NOTHING,
+    HandOverPreview,
     HandOverRequest,
     HandOverTerms,
     RoleChanges,
+    asks_roles,
+    done_words,
     known_words,
     owners_after,
     read_person,
     role_changes,
     terms_words,
+    unfinished_words,
 )
 from portal.releases.owned_apps import OwnedApps
+from portal.releases.owner_records import complete_owners
 from portal.releases.plan import Plan
 from portal.releases.ports import Records
 from portal.releases.preconditions import Preconditions
@@ -46,7 +55,7 @@ from portal.state.model import AppState
 from portal.state.ownership import known_owners, owner_name
 from portal.state.store import Store
 
-HAND_OVER = Verb("hand-over", "handing over", "handing over")
+HAND_OVER = Verb("hand-over", "hand-over", "handing over", rolls_out=False)
 
 Undo = list[tuple[str, Callable[[], Awaitable[object]]]]
 """Ways back of what was done, each with the words for the case that it fails."""
@@ -60,6 +69,8 @@ class HandOver(Action):
 
     verb = HAND_OVER
     permission = Permission.HAND_OVER
+    completes = True
+    undone = "What it had done by then was undone: nothing has changed."
 
     def __init__(
         self,
@@ -81,8 +92,8 @@ class HandOver(Action):
 
     async def preview(
         self, identity: Identity, key: Key, asked: HandOverRequest, *, links: bool
-    ) -> tuple[str, ...]:
-        """Return what a hand-over would change, in sentences, what is doubtful first.
+    ) -> HandOverPreview:
+        """Return what a hand-over would change.
 
         Raises:
             InvalidInput: by the fields of the request.
@@ -94,9 +105,8 @@ class HandOver(Action):
         here = [each for each in self._store.snapshot.apps.values() if each.release is not None]
         if terms.roles is not None:  # others' apps elsewhere are not theirs to know of
             here = [each for each in here if each.key.namespace == key.namespace]
-        doubt = known_words(terms.to, known_owners(here))
         words = terms_words(terms, self._roles, len(here), links=links)
-        return (*filter(None, (doubt,)), *words)
+        return HandOverPreview(known_words(terms.to, known_owners(here)), words)
 
     def plan(self, identity: Identity, key: Key, asked: HandOverRequest) -> Plan:
         """Plan to hand a release over."""
@@ -115,16 +125,34 @@ class HandOver(Action):
                 raise Conflict("; ".join(found.values()), "Reload the page, and look again.")
             with self._owned.handing_over(terms.to, key):
                 await self._hand_over(progress, terms)
-            return WaitCondition(
-                "Wait until the new owner is seen", lambda state, _: _seen(state, terms.to)
-            )
+            progress.put(advice=done_words(terms))
+            return _until_seen(terms.to)
 
-        return Plan(self, key, run, check, problems=problems)
+        return Plan(self, key, run, check, problems=problems, asked=asdict(asked))
 
     @staticmethod
     def outcome(operation: Operation, left: ReleaseRevision | None) -> InterruptedOutcome:
-        """Return NOT_BEGUN: Helm does not run, although some labels may have been written."""
-        return InterruptedOutcome.NOT_BEGUN
+        """Return PENDING: some records may name the new owner, others the one before."""
+        return InterruptedOutcome.PENDING if left else InterruptedOutcome.NOT_BEGUN
+
+    async def complete(self, progress: Progress, left: ReleaseRevision | None) -> WaitCondition:
+        """Have all records name the owner of the newest one; say what is left of roles.
+
+        Raises:
+            Interrupted: it is not handed over wholly; the message says what stands.
+        """
+        operation = progress.operation
+        found = await complete_owners(self._records, progress, left)
+        asked = HandOverRequest(*(operation.asked.get(each, "") for each in ("to", "keep", "role")))
+        to, _ = read_person(asked.to)
+        noted = bool(to) and found.owner == label_of(to)
+        unfinished = unfinished_words(
+            asked, to, operation.actor, noted=noted, roles=self._roles is not None
+        )
+        if unfinished:
+            raise Interrupted(*unfinished)
+        progress.put(advice=f"{to} is the owner now.")
+        return _until_seen(to)
 
     async def _terms(
         self, identity: Identity, key: Key, asked: HandOverRequest
@@ -135,14 +163,19 @@ class HandOver(Action):
             raise NotFound(f"There is no release {key.name} any more.")
         by_owner = self._access.by_owner(identity)
         former = owner_name(current.owners, current.values) if current.owners.owner else ""
-        after, found = owners_after(asked, current.owners, former, by_owner=by_owner)
         to, _ = read_person(asked.to)
+        again = label_of(to) == current.owners.owner and not by_owner and to != identity.user
+        after, found = owners_after(
+            asked, current.owners, former, by_owner=by_owner, again=again and asks_roles(asked)
+        )
         if "to" not in found and (problem := self._owned.problem(to, key)):
             found["to"] = problem
         changes: RoleChanges | None = None
         if not by_owner:
             changes, wrong = await self._role_changes(identity, key, asked, to)
             found |= wrong
+            if again and not found and changes == RoleChanges(left=changes.left):
+                found["to"] = f"{to} is the owner already, and has that role."
         if found:
             return None, found
         left = self._left(identity, key, former, after)
@@ -157,7 +190,7 @@ class HandOver(Action):
     async def _role_changes(
         self, identity: Identity, key: Key, asked: HandOverRequest, to: str
     ) -> tuple[RoleChanges, dict[str, str]]:
-        if not asked.role and asked.keep != NOTHING:
+        if not asks_roles(asked):
             return RoleChanges(), {}
         if self._roles is None:
             return RoleChanges(), {"role": "Giving roles is switched off in this portal."}
@@ -167,7 +200,7 @@ class HandOver(Action):
     async def _hand_over(self, progress: Progress, terms: HandOverTerms) -> None:
         key, identity = terms.key, terms.giver
         await progress.applies(*_applied(terms, self._roles))
-        async with _undone() as undo:
+        async with _undone(progress) as undo:
             if self._roles is not None and terms.roles is not None and terms.roles.given:
                 await _give(progress, terms, terms.roles.given, self._roles, undo)
             undo.append(
@@ -176,7 +209,7 @@ class HandOver(Action):
                     lambda: self._records.set_owners(key, terms.before, identity=identity),
                 )
             )
-            with progress.step("Write down the new owner"):
+            with progress.step(f"Write down {terms.to} as the owner"):
                 await self._records.set_owners(key, terms.after, identity=identity)
             if self._roles is not None and terms.roles is not None:
                 await _take_back(progress, terms, terms.roles.taken, self._roles, undo)
@@ -227,8 +260,10 @@ async def _take_back(
 
 
 @asynccontextmanager
-async def _undone() -> AsyncGenerator[Undo]:
-    """Undo what the block has done, the last first, if it fails.
+async def _undone(progress: Progress) -> AsyncGenerator[Undo]:
+    """Undo what the block has done, the last first, if it fails or is cancelled.
+
+    Not if another portal has taken the operation over: it finds what was done, and goes on.
 
     Raises:
         Conflict: the block has failed, and something could not be undone.
@@ -237,15 +272,18 @@ async def _undone() -> AsyncGenerator[Undo]:
     try:
         yield undo
     except BaseException as error:
+        if progress.left:
+            raise
         left: list[str] = []
         for what, back in reversed(undo):
             try:
                 await back()
             except PortalError:
                 left.append(what)
-        if left and isinstance(error, Exception):
+        if left:
+            why = error.message if isinstance(error, PortalError) else "It was ended half-way."
             raise Conflict(
-                f"{error} Not all could be undone: {'; '.join(left)}.",
+                f"{why} Not all could be undone: {'; '.join(left)}.",
                 "Look at Owner and sharing, and put it right there.",
             ) from error
         raise
@@ -269,6 +307,10 @@ def _applied(
         for each in terms.roles.taken:
             before[f"role_bindings.{each.name}"] = roles.role(each)
     return before, after
+
+
+def _until_seen(to: str) -> WaitCondition:
+    return WaitCondition("Wait until the new owner is seen", lambda state, _: _seen(state, to))
 
 
 def _seen(state: AppState, to: str) -> Rollout:

@@ -32,6 +32,16 @@ class HandOverRequest(Struct, frozen=True):
     role: str = ""
 
 
+class HandOverPreview(Struct, frozen=True):
+    """The changes of a hand-over, in sentences.
+
+    ``doubt`` is what makes the new owner's name doubtful, "" if nothing does.
+    """
+
+    doubt: str
+    words: tuple[str, ...]
+
+
 class RoleChanges(Struct, frozen=True):
     """The changes of RoleBindings, where Kubernetes decides.
 
@@ -80,13 +90,21 @@ def read_person(text: str) -> tuple[str, str]:
     return name, ""
 
 
+def asks_roles(asked: HandOverRequest) -> bool:
+    """Return True if RoleBindings are to change, where Kubernetes decides."""
+    return bool(asked.role) or asked.keep == NOTHING
+
+
 def owners_after(
-    asked: HandOverRequest, before: Owners, former: str, *, by_owner: bool
+    asked: HandOverRequest, before: Owners, former: str, *, by_owner: bool, again: bool = False
 ) -> tuple[Owners, dict[str, str]]:
-    """Return the owners after a hand-over, and what is wrong with what is asked, by field."""
+    """Return the owners after a hand-over, and what is wrong with what is asked, by field.
+
+    ``again``: to whoever is the owner already, for the rest of a hand-over that ended half-way.
+    """
     to, problem = read_person(asked.to)
     found = {"to": problem} if problem else {}
-    if to and label_of(to) == before.owner:
+    if to and label_of(to) == before.owner and not again:
         found["to"] = f"{to} is the owner already."
     kept: Role | None = None
     if by_owner and asked.keep != NOTHING:
@@ -152,7 +170,9 @@ def terms_words(
     else:
         words = _by_kubernetes(terms, terms.roles, roles, apps)
     counts = f"It counts as one of {terms.to}'s apps (limits.apps)"
-    return (*words, f"{counts}, no longer of {terms.former}'s." if terms.former else f"{counts}.")
+    if terms.former not in {"", terms.to}:
+        counts += f", no longer of {terms.former}'s"
+    return (*words, f"{counts}.")
 
 
 def known_words(to: str, owners: Collection[str]) -> str:
@@ -173,6 +193,39 @@ def case_words(name: str, owners: Collection[str]) -> str:
     if not like:
         return ""
     return f"{name} has no app here, but {text_of(like)} has: upper and lower case count."
+
+
+def unfinished_words(
+    asked: HandOverRequest, to: str, actor: str, *, noted: bool, roles: bool
+) -> tuple[str, str] | None:
+    """Return what is left of a hand-over by ``actor`` whose portal was killed, and what to do.
+
+    None if it is done. ``noted``: Helm's newest record names ``to`` as the owner. ``roles`` is True
+    where roles in namespaces can change. They are given before that, and taken back after it.
+    """
+    if not to:
+        return (
+            "The portal stopped while this was under way, and it cannot be told how far it was.",
+            "Look at Owner and sharing, and hand it over again if it is not as it should be.",
+        )
+    gives, takes = roles and bool(asked.role), roles and asked.keep == NOTHING
+    again = f"Hand it over to {to} again, with the same choices"
+    if noted and takes:
+        return (
+            f"The portal stopped while this was under way: {to} is the owner now, and {actor} may "
+            "still have roles in the namespace that were to be taken back.",
+            f"{actor} can hand it over to {to} again, with the same choices, which takes the rest "
+            "back; or roles are taken back one by one below People.",
+        )
+    if noted:
+        return None
+    if gives:
+        return (
+            f"The portal stopped while this was under way: {to} is not the owner yet, and may have "
+            f"the role {asked.role} in the namespace by now.",
+            f"{again}: that goes on from there. Or take the role back below People.",
+        )
+    return "The portal stopped before anything was changed.", f"{again}."
 
 
 def _by_owner(terms: HandOverTerms, *, links: bool) -> tuple[str, ...]:
@@ -201,6 +254,19 @@ def _by_owner(terms: HandOverTerms, *, links: bool) -> tuple[str, ...]:
     return tuple(words)
 
 
+def done_words(terms: HandOverTerms) -> str:
+    """Return what the former owner keeps of a hand-over that is done, for whoever may read it."""
+    to, who = terms.to, terms.former
+    if terms.roles is None:
+        if not who:
+            return ""
+        kept = f"can still {_MAY[terms.left]}" if terms.left else "keeps nothing by themselves."
+        return f"{to} is the owner now; {who} {kept}"
+    if terms.roles.taken:
+        return f"{to} is the owner now; roles of {terms.giver.user} were taken back."
+    return f"{to} is the owner now; {terms.giver.user} keeps the roles in the namespace."
+
+
 _MAY = {
     Role.OWN: "do all with it.",
     Role.OPERATE: "change it and read it (operate), but not share it or hand it over.",
@@ -216,7 +282,8 @@ def _by_kubernetes(
     terms: HandOverTerms, changes: RoleChanges, roles: NamespaceRoles | None, apps: int
 ) -> tuple[str, ...]:
     to, key = terms.to, terms.key
-    words = [f"{to} is noted as the owner of {key.name}, in the labels of its record."]
+    already = " already" if terms.former == to else ""
+    words = [f"{to} is noted as the owner of {key.name}{already}, in the labels of its record."]
     if changes.given is not None and roles is not None:
         words.append(
             f"{to} gets the role {roles.role(changes.given)} in the namespace {key.namespace}, for "

@@ -7,7 +7,6 @@ RoleBindings sees none, and nobody gives a role that allows more than they have 
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Collection
 
 from msgspec import Struct
@@ -91,7 +90,7 @@ class People:
             raise InvalidInput(problems)
         binding = self._roles.binding(role, subject)
         detail: dict[str, object] = {"role": role, "to": str(subject), "binding": binding.name}
-        event = Event(ROLE_GRANT, Outcome.BEGUN, identity, key, uuid.uuid4().hex, detail)
+        event = Event(ROLE_GRANT, Outcome.BEGUN, identity, key, detail=detail)
         try:
             async with recorded(self._recorder, event):
                 await self._roles.bind(key.namespace, binding, identity=identity)
@@ -108,8 +107,6 @@ class People:
         await self._access.check(identity, Permission.SEE, key)
         if not _NAME.fullmatch(name):
             raise NotFound("There is no such RoleBinding.")
-        event = Event(
-            ROLE_REVOKE, Outcome.BEGUN, identity, key, uuid.uuid4().hex, {"binding": name}
-        )
+        event = Event(ROLE_REVOKE, Outcome.BEGUN, identity, key, detail={"binding": name})
         async with recorded(self._recorder, event):
             await self._roles.unbind(key.namespace, name, identity=identity)

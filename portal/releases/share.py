@@ -11,10 +11,12 @@ from portal.domain.owners import Owners, Role, read_entries, text_of, too_many
 from portal.domain.permissions import Permission
 from portal.domain.release import ReleaseRevision
 from portal.operations.action import Action
+from portal.operations.interrupted import Interrupted
 from portal.operations.outcome import InterruptedOutcome
 from portal.operations.progress import Progress
 from portal.releases.changes import Changes
 from portal.releases.new_owner import case_words
+from portal.releases.owner_records import complete_owners
 from portal.releases.plan import Plan
 from portal.releases.ports import Records
 from portal.releases.preconditions import Preconditions
@@ -27,6 +29,7 @@ class Share(Action):
 
     verb = SHARE
     permission = Permission.SHARE
+    completes = True
 
     def __init__(self, changes: Changes, records: Records, preconditions: Preconditions) -> None:
         self._changes = changes
@@ -61,12 +64,24 @@ class Share(Action):
                     key, Owners(current.owners.owner, shared), identity=progress.identity
                 )
 
-        return Plan(self, key, run, check, problems=problems)
+        return Plan(
+            self, key, run, check, problems=problems, asked={"shared": shared_names(shared)}
+        )
 
     @staticmethod
     def outcome(operation: Operation, left: ReleaseRevision | None) -> InterruptedOutcome:
-        """Return NOT_BEGUN: Helm does not run, although some labels may have been written."""
-        return InterruptedOutcome.NOT_BEGUN
+        """Return PENDING: some records may have the new labels, others those from before."""
+        return InterruptedOutcome.PENDING if left else InterruptedOutcome.NOT_BEGUN
+
+    async def complete(self, progress: Progress, left: ReleaseRevision | None) -> None:
+        """Have all records name those that the newest one does.
+
+        Raises:
+            Interrupted: that is not what was asked for.
+        """
+        found = await complete_owners(self._records, progress, left)
+        if shared_names(found.shared) != progress.operation.asked.get("shared"):
+            raise Interrupted("The portal stopped before anything was changed.", "Try again.")
 
 
 def shared_names(shared: Iterable[str]) -> str:

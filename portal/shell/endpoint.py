@@ -17,7 +17,6 @@ import json
 import logging
 import re
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any
@@ -149,8 +148,7 @@ class Shells:
                 Outcome.BEGUN,
                 identity,
                 place.release,
-                uuid.uuid4().hex,
-                {"pod": place.pod, "container": place.container, "debug": asked.debug},
+                detail={"pod": place.pod, "container": place.container, "debug": asked.debug},
             )
             async with recorded(self._recorder, event):
                 words = await self._shell(socket, identity, place, asked, stop)

@@ -98,6 +98,8 @@ def operation_view(
     going = operation.phase is OperationPhase.WAITING and not waits
     text, severity = STATES[OperationPhase.RUNNING if going else operation.phase]
     title = f"{operation.verb.noun.capitalize()}{by(operation.actor)}"
+    # What a removal leaves is said at the top of the page.
+    removed = operation.verb.removes and operation.phase is OperationPhase.SUCCEEDED
     return OperationView(
         id=operation.id,
         title=title,
@@ -114,7 +116,7 @@ def operation_view(
             *stages,
         ),
         error=operation.error,
-        advice=operation.advice,
+        advice="" if removed else operation.advice,
         cancellable=cancels and running(operation) and not operation.verb.removes,
         obstacle=obstacle if waits else None,
         recent=now is not None and (now - operation.updated_at).total_seconds() < RECENT,

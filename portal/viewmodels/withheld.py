@@ -99,6 +99,7 @@ def _quiet(operation: Operation) -> Operation:
         error=WITHHELD if operation.error else "",
         advice="",
         description="",
+        asked={},
         fields={},
         steps=tuple(_silent(step) for step in operation.steps),
     )

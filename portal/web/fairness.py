@@ -16,14 +16,16 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 from msgspec import Struct
-from starlette.responses import JSONResponse
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from portal.domain.identity import Identity
 from portal.domain.limits import Limits
 from portal.live.sockets import TRY_LATER
 from portal.turns import Turns
-from portal.web.middleware import OPEN_PATHS, current_identity
+from portal.web.middleware import OPEN_PATHS, current_identity, opens_a_page
+from portal.web.plain_page import plain_page
 
 SEATS = 2
 """Requests of one person that are worked on at once: while one waits, the other is answered. More
@@ -61,11 +63,16 @@ class Fairness:
         app: ASGIApp,
         limits: Limits,
         *,
+        head: str = "",
         seated: float = SEATED,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Create it around ``app``; ``seated`` and ``clock`` are in seconds."""
+        """Create it around ``app``; ``seated`` and ``clock`` are in seconds.
+
+        ``head`` is HTML that loads style sheets and theme, for a page that is refused.
+        """
         self._app = app
+        self._head = head
         self._limits = limits
         self._seated = seated
         self._clock = clock
@@ -105,7 +112,7 @@ class Fairness:
             return
         if person.waiting >= LONGEST_LINE:
             self.counts["refused"] += 1
-            await _refusal(person.waiting, most)(scope, receive, send)
+            await self._refusal(scope, person.waiting, most)(scope, receive, send)
             return
         person.present += 1
         try:
@@ -134,6 +141,23 @@ class Fairness:
         finally:
             leave()
 
+    def _refusal(self, scope: Scope, waiting: int, most: float) -> Response:
+        """Return the answer to a request that finds the line full, in the form that shows it."""
+        error = (
+            f"{waiting} of your requests are waiting; the portal answers {most:g} a second of one "
+            "person (limits.requests)."
+        )
+        seconds = math.ceil(waiting / most)
+        after = f"{seconds} seconds" if seconds < 120 else f"{math.ceil(seconds / 60)} minutes"
+        headers = {"Retry-After": str(seconds)}
+        advice = f"Close tabs and stop programs that are not needed, and try again in {after}."
+        if opens_a_page(scope, Headers(scope=scope)):
+            again = f"{error} This page is opened again by itself in {after}."
+            return plain_page(
+                self._head, "Too many requests", again, again=seconds, status=429, headers=headers
+            )
+        return JSONResponse({"error": error, "advice": advice}, 429, headers)
+
     def _person(self, identity: Identity) -> _Person:
         """Return what is known of a person."""
         person = self._people.get(identity.user)
@@ -153,15 +177,3 @@ class Fairness:
             if each.present or max(each.requests, each.connections) > now
         }
         self._look_at = max(_FEW, 2 * len(self._people))
-
-
-def _refusal(waiting: int, most: float) -> JSONResponse:
-    return JSONResponse(
-        {
-            "error": f"{waiting} of your requests are waiting; the portal answers {most:g} a "
-            "second of one person (limits.requests).",
-            "advice": "Close tabs that are not needed, wait a few seconds, and try again.",
-        },
-        status_code=429,
-        headers={"Retry-After": str(math.ceil(waiting / most))},
-    )

@@ -188,7 +188,7 @@ class RequestMiddleware:
         if isinstance(error, Unauthenticated):
             status = 401
             if self._sign_in is not None:
-                if _opens_a_page(scope, headers):
+                if opens_a_page(scope, headers):
                     return RedirectResponse(sign_in_address(scope), 303)
                 told["signIn"] = SIGN_IN_PATH
         return JSONResponse(told, status_code=status)
@@ -198,7 +198,7 @@ class RequestMiddleware:
         started = time.perf_counter()
         status = 500
         asked = Headers(scope=scope)
-        needs_token = _opens_a_page(scope, asked) and not _token(asked)
+        needs_token = opens_a_page(scope, asked) and not _token(asked)
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
@@ -234,7 +234,7 @@ class RequestMiddleware:
 _STATUSES: dict[type[PortalError], int] = {NoHost: 400, UnknownHost: 421, Unavailable: 503}
 
 
-def _opens_a_page(scope: Scope, headers: Headers) -> bool:
+def opens_a_page(scope: Scope, headers: Headers) -> bool:
     """Return True if a browser asks for a page to show, rather than a script for data."""
     return (
         scope["method"] in {"GET", "HEAD"}

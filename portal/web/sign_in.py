@@ -7,19 +7,19 @@ to ``/auth/back-channel-logout`` when it ends a session.
 
 from __future__ import annotations
 
-import html
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 from urllib.parse import parse_qs
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from portal.auth.headers import Headers
 from portal.auth.http import Unavailable
 from portal.domain.errors import DatabaseUnavailable, Forbidden, PortalError
+from portal.web.plain_page import NO_STORE, plain_page
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +36,6 @@ END_PATH = "/auth/sessions/end"
 """Ends all sessions of ``user``; for administrators."""
 
 LONGEST_FORM = 32 * 1024
-
-_NO_STORE = {"Cache-Control": "no-store"}
 
 
 class Step(Protocol):
@@ -135,7 +133,7 @@ class SignInPages:
     async def _sign_out(self, request: Request) -> Response:
         step = await self._sign_in.sign_out(request.headers.items())
         answer = JSONResponse(
-            {"location": step.location}, headers={**_NO_STORE, "Clear-Site-Data": '"cache"'}
+            {"location": step.location}, headers={**NO_STORE, "Clear-Site-Data": '"cache"'}
         )
         return _with_cookies(answer, step.set_cookies)
 
@@ -144,20 +142,20 @@ class SignInPages:
         async for chunk in request.stream():
             body += chunk
             if len(body) > LONGEST_FORM:
-                return JSONResponse({"error": "invalid_request"}, 413, headers=_NO_STORE)
+                return JSONResponse({"error": "invalid_request"}, 413, headers=NO_STORE)
         tokens = parse_qs(body.decode("latin-1"), max_num_fields=10).get("logout_token", [])
         if len(tokens) != 1:
-            return JSONResponse({"error": "invalid_request"}, 400, headers=_NO_STORE)
+            return JSONResponse({"error": "invalid_request"}, 400, headers=NO_STORE)
         try:
             await self._sign_in.back_channel_logout(tokens[0])
         except (Unavailable, DatabaseUnavailable) as error:
             log.warning("a logout by the provider failed: %s", error)
-            return JSONResponse({"error": error.message}, 503, headers=_NO_STORE)
+            return JSONResponse({"error": error.message}, 503, headers=NO_STORE)
         except PortalError as error:
             log.warning("a logout by the provider was refused: %s", error)
             told = {"error": "invalid_request", "error_description": error.message}
-            return JSONResponse(told, 400, headers=_NO_STORE)
-        return Response(status_code=200, headers=_NO_STORE)
+            return JSONResponse(told, 400, headers=NO_STORE)
+        return Response(status_code=200, headers=NO_STORE)
 
     async def _signed_in(self, _: Request) -> Response:
         return self._page(
@@ -178,33 +176,11 @@ class SignInPages:
         return self._page("The sign-in has failed", text, SIGN_IN_PATH, "Sign in", status)
 
     def _page(self, title: str, text: str, href: str, link: str, status: int = 200) -> Response:
-        said = f"<p>{html.escape(text)}</p>" if text else ""
-        return HTMLResponse(
-            f"""<!DOCTYPE html>
-<html lang="en">
-  <head>
-    <meta charset="utf-8">
-    <meta name="viewport" content="width=device-width, initial-scale=1">
-    <meta name="color-scheme" content="light dark">
-    <title>{html.escape(title)} · Dash Portal</title>
-    {self._head}
-  </head>
-  <body>
-    <main class="empty">
-      <h1>{html.escape(title)}</h1>
-      {said}
-      <a class="btn btn-primary" href="{html.escape(href)}">{html.escape(link)}</a>
-    </main>
-  </body>
-</html>
-""",
-            status,
-            headers=_NO_STORE,
-        )
+        return plain_page(self._head, title, text, link=(href, link), status=status)
 
 
 def _redirect(step: Step) -> Response:
-    answer = RedirectResponse(step.location, 303, headers=_NO_STORE)
+    answer = RedirectResponse(step.location, 303, headers=NO_STORE)
     return _with_cookies(answer, step.set_cookies)
 
 
@@ -227,14 +203,14 @@ def end_endpoint(
         try:
             ended = await end_of_user(user) if user else 0
         except Forbidden as error:
-            return JSONResponse({"error": error.message, "advice": ""}, 403, headers=_NO_STORE)
+            return JSONResponse({"error": error.message, "advice": ""}, 403, headers=NO_STORE)
         except PortalError as error:
             told = {"error": error.message, "advice": error.advice}
-            return JSONResponse(told, 503, headers=_NO_STORE)
+            return JSONResponse(told, 503, headers=NO_STORE)
         if not user:
             told = {"error": "Whose sessions?", "advice": "Give the name as user=NAME."}
-            return JSONResponse(told, 400, headers=_NO_STORE)
-        return JSONResponse({"user": user, "ended": ended}, headers=_NO_STORE)
+            return JSONResponse(told, 400, headers=NO_STORE)
+        return JSONResponse({"user": user, "ended": ended}, headers=NO_STORE)
 
     return end
 
@@ -243,6 +219,6 @@ def session_endpoint(user: Callable[[], str]) -> Callable[[Request], Awaitable[R
     """The handler for ``SESSION_PATH``; ``user`` returns the name of the present user."""
 
     async def session(_: Request) -> Response:
-        return JSONResponse({"user": user()}, headers=_NO_STORE)
+        return JSONResponse({"user": user()}, headers=NO_STORE)
 
     return session

@@ -8,13 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import socket
-import subprocess
-import sys
 import threading
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Coroutine, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -23,14 +17,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from dev import demo
-from tests.browser.conftest import NAMESPACE
+from tests.browser.own_portal import own_portal
 from tests.browser.portal_page import live
 from tests.cluster.faults.lab import CONVERGED_WITHIN, MARKED_WITHIN, SLACK, kubeconfig_of
 from tests.cluster.faults.proxy import FaultProxy
 from tests.cluster.faults.server import ApiServer
 
-ROOT = Path(__file__).resolve().parents[2]
 READ_EVERY = 10.0
 """Seconds between two frames of a page without a WebSocket (see live.js)."""
 
@@ -74,46 +66,11 @@ def wire() -> Iterator[Wire]:
 def portal_url(wire: Wire, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A portal of this test's own, at the far end of the wire."""
     folder = tmp_path_factory.mktemp("portal")
-    token, kubeconfig, log = folder / "token", folder / "kubeconfig", folder / "log"
+    token, kubeconfig = folder / "token", folder / "kubeconfig"
     token.write_text("any")
     kubeconfig.write_text(kubeconfig_of(wire.proxy.url, token))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    environment = {
-        **{name: text for name, text in os.environ.items() if not name.startswith("DASH_PORTAL_")},
-        "DASH_PORTAL_KUBECONFIG": str(kubeconfig),
-        "DASH_PORTAL_NAMESPACES": NAMESPACE,
-        "DASH_PORTAL_POD_SECURITY_NAMESPACE": demo.RESTRICTED,
-        "DASH_PORTAL_CHART_PATH": str(ROOT / "charts" / "dash-app"),
-        "GUNICORN_CMD_ARGS": f"--bind {address}",
-    }
-    with log.open("w") as output:
-        portal = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "portal.app:create_app()"],
-            cwd=ROOT,
-            env=environment,
-            stdout=output,
-            stderr=output,
-        )
-        try:
-            _wait_until_ready(f"http://{address}/readyz", portal, log)
-            yield f"http://{address}"
-            assert portal.poll() is None, "it has not ended, whatever happened"
-        finally:
-            portal.terminate()
-            portal.wait(30)
-    assert "Traceback" not in log.read_text()
-
-
-def _wait_until_ready(url: str, portal: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and portal.poll() is None:
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.2)
-    pytest.fail(f"the portal did not become ready:\n{log.read_text()}")
+    with own_portal(folder, kubeconfig=str(kubeconfig)) as url:
+        yield url
 
 
 def test_a_page_says_that_it_is_out_of_date_for_as_long_as_it_is(page: Page, wire: Wire) -> None:

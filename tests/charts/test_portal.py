@@ -628,6 +628,21 @@ def verb_on(rule: dict[str, Any], resource: str) -> bool:
     )
 
 
+@pytest.mark.parametrize("impersonation", ["constrained", "any"])
+@pytest.mark.parametrize(
+    "values",
+    [{"settings": {"allowExec": True, "shell": True}}, {"projects": {"enabled": True}}, {}],
+    ids=["shells", "projects", "roles"],
+)
+def test_every_change_for_a_person_may_tell_its_operation(
+    helm: Helm, values: dict[str, Any], impersonation: str
+) -> None:
+    authorization = {**KUBERNETES, "impersonation": impersonation, "grantRoles": not values}
+    rendered = render(helm, auth=HEADER, authorization=authorization, **values)
+    may = allowed(rendered, "authentication.k8s.io", f"userextras/{OPERATION}")
+    assert may == {"impersonate" if impersonation == "any" else "impersonate:user-info"}
+
+
 def test_kubernetes_decides_only_about_people_who_sign_in(helm: Helm) -> None:
     assert "needs people who sign in" in refusal(helm, {"authorization": {"mode": "kubernetes"}})
 

@@ -49,6 +49,7 @@ from portal.web_app import WebApp
 from tests.cluster.test_actions import CHART as APP_CHART
 from tests.cluster.test_actions import sample
 from tests.cluster.test_operations import HOLD, helms_of
+from tests.unit.recorder import Kept
 
 pytestmark = pytest.mark.cluster
 
@@ -156,7 +157,11 @@ class Site:
 
     def sign_writes(self) -> None:
         """Have the API server note on what is written who wrote it, and in which operation."""
-        resources = {"": ["secrets", "services"], "apps": ["deployments"]}
+        resources = {
+            "": ["secrets", "services"],
+            "apps": ["deployments"],
+            "rbac.authorization.k8s.io": ["rolebindings"],
+        }
         operation = f"request.userInfo.extra[{json.dumps(OPERATION)}][0]"
         noted = f'{{"{WRITTEN}": request.userInfo.username + " in " + {operation}}}'
         annotated = f"Object{{metadata: Object.metadata{{annotations: {noted}}}}}"
@@ -674,8 +679,15 @@ async def test_roles_are_given_as_whoever_gives_them_and_no_more_than_they_have(
     kubectl("create", "-n", site.apps, "-f", "-", given=binder)
     kubectl("create", "rolebinding", "binder", "-n", site.apps, "--role=binder", "--user=dan")
     key = Key(site.apps, "sales")
+    site.sign_writes()
     async with serving(site.settings()) as portal:
         rights, people = portal.rights, portal.people
+
+        async def signs() -> bool:
+            return await asyncio.to_thread(site.signs_writes)
+
+        await portal.until_asked(signs, "the policy that signs what is written")
+        kept = people._recorder = Kept()
         await people.grant(ROOT, key, "viewer", f"user: {ANN.user}")
 
         async def views() -> bool:
@@ -689,6 +701,8 @@ async def test_roles_are_given_as_whoever_gives_them_and_no_more_than_they_have(
             kubectl("get", "rolebinding", held.binding, "-n", site.apps, "-o", "json")
         )
         assert made["roleRef"]["name"] == f"{site.prefix}-viewer"
+        id = kept.events[0].operation
+        assert site.written("rolebinding", held.binding) == f"{ROOT.user} in {id}"
         with pytest.raises(Conflict, match="already"):
             await people.grant(ROOT, key, "viewer", f"user:{ANN.user}")
         # Kubernetes refuses who may not write RoleBindings, and who has less than they give.

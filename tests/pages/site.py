@@ -64,6 +64,7 @@ from portal.projects.store import add
 from portal.registry.failure import FetchError
 from portal.releases.load_test import LoadTestForecast, LoadTestOffer, LoadTestRequest
 from portal.releases.new_owner import (
+    HandOverPreview,
     HandOverRequest,
     HandOverTerms,
     known_words,
@@ -234,14 +235,14 @@ class PageActions(FakeActions):
 
     async def preview_hand_over(
         self, identity: Identity, key: Key, asked: HandOverRequest, *, links: bool = False
-    ) -> tuple[str, ...]:
+    ) -> HandOverPreview:
         to, problem = read_person(asked.to)
         if problem:
             raise InvalidInput({"to": problem})
         before = Owners(label_of("ada"), (label_of("group:team-a"),))
         after = before.handed_over("ada", to)
         terms = HandOverTerms(key, identity, "ada", to, before, after, left=None)
-        return (known_words(to, ()), *terms_words(terms, None, 1, links=True))
+        return HandOverPreview(known_words(to, ()), terms_words(terms, None, 1, links=True))
 
     async def load_test_offer(self, identity: Identity, key: Key) -> LoadTestOffer:
         return self._require_load_tests().offer(identity, key)

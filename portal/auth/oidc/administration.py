@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -97,4 +96,4 @@ def _id(session: Session) -> str:
 
 def _ends(identity: Identity, user: str, **more: object) -> Event:
     detail = {"user": user[:200], **more}
-    return Event(SESSION_END, Outcome.BEGUN, identity, None, uuid.uuid4().hex, detail)
+    return Event(SESSION_END, Outcome.BEGUN, identity, detail=detail)

@@ -11,7 +11,7 @@ from portal.domain.errors import InvalidInput
 from portal.domain.keys import Key
 from portal.domain.owners import Role
 from portal.domain.role_bindings import ROLES
-from portal.releases.new_owner import NOTHING, ROLES_KEPT, HandOverRequest
+from portal.releases.new_owner import NOTHING, ROLES_KEPT, HandOverPreview, HandOverRequest
 from portal.ui import html, ids
 from portal.ui.accepts import AppKey
 from portal.ui.callbacks import Callbacks
@@ -21,6 +21,7 @@ from portal.ui.components.sliders import field, message
 from portal.ui.context import UiContext
 from portal.ui.dialogs import close_on_cancel
 from portal.ui.refusals import refusal
+from portal.viewmodels.model import Notice, Severity
 
 LONGEST = 300
 
@@ -142,7 +143,7 @@ def register(app: Callbacks, context: UiContext) -> None:
         if not clicks:
             return (no_update,) * 7
         try:
-            words = await context.actions.preview_hand_over(
+            found = await context.actions.preview_hand_over(
                 context.identity(),
                 Key(*key),
                 _request(to, role, keep),
@@ -152,7 +153,7 @@ def register(app: Callbacks, context: UiContext) -> None:
             return False, no_update, None, None, *_notes(error)
         except Exception as error:
             return False, no_update, None, refusal(error), None, None, None
-        return True, [html.P(each) for each in words], None, None, None, None, None
+        return True, _terms(found), None, None, None, None, None
 
     @app.callback(
         Output(ids.HAND_OVER_MODAL, "is_open", allow_duplicate=True),
@@ -177,6 +178,12 @@ def register(app: Callbacks, context: UiContext) -> None:
         return False, None, notice(REQUESTED), None, None, None
 
     close_on_cancel(app, ids.HAND_OVER_MODAL, ids.HAND_OVER_CANCEL)
+
+
+def _terms(found: HandOverPreview) -> list[Node]:
+    """The changes, below what is doubtful."""
+    doubt = notice(Notice(Severity.WARN, found.doubt)) if found.doubt else None
+    return [doubt, *(html.P(each) for each in found.words)]
 
 
 def _request(to: str | None, role: str | None, keep: str | None) -> HandOverRequest:

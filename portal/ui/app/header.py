@@ -208,7 +208,11 @@ def operation(view: OperationView | None) -> Node:
         # Open while its URL does not answer yet: nobody who waits for it has to look for it.
         going = any(step.state.severity is Severity.BUSY for step in view.steps)
         return html.Details(
-            [html.Summary(heading), steps],
+            [
+                html.Summary(heading),
+                html.P(view.advice, className="operation-outcome") if view.advice else None,
+                steps,
+            ],
             className="operation done",
             open=going or view.recent,
             **attributes,

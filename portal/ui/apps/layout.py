@@ -26,7 +26,7 @@ def layout(context: UiContext, identity: Identity, route: Route) -> html.Div:
     view = context.list_view(scope, route.query)
     live = list_patches(view, everyone=everyone)
     title = "Admin" if everyone else "Apps"
-    lead = "All Helm releases." if everyone else "Releases that you launched."
+    lead = "All Helm releases." if everyone else "Releases that you own."
     summary = html.Span(id=ids.RELEASES_SUMMARY, **live[ids.RELEASES_SUMMARY])
     return page(
         [

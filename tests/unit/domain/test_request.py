@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-from portal.domain.request import MOST_AUDIT_IDS, audit_ids, collect_audit_ids, note_answer
+from portal.domain.request import (
+    MOST_AUDIT_IDS,
+    audit_ids,
+    collect_audit_ids,
+    current_operation,
+    note_answer,
+    within_operation,
+)
 
 
 async def test_ids_of_changes_are_collected_in_a_task_and_those_it_starts() -> None:
@@ -28,6 +35,23 @@ async def test_ids_of_changes_are_collected_in_a_task_and_those_it_starts() -> N
     )
     assert one == ("a-1", "a-2")
     assert other == ("b-1", "b-2")
+
+
+async def test_a_block_is_within_one_operation_with_the_tasks_that_it_starts() -> None:
+    async def told() -> str:
+        return current_operation()
+
+    with within_operation() as id:
+        assert id
+        assert await asyncio.create_task(told()) == id
+        with within_operation() as same:
+            assert same == id
+        with within_operation("0a1b"):
+            assert await told() == "0a1b"
+        assert await told() == id
+    assert await told() == ""
+    with within_operation() as other:
+        assert other != id
 
 
 async def test_ids_are_bounded() -> None:

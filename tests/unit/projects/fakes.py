@@ -10,6 +10,7 @@ from portal.domain.errors import Conflict, NotFound, PortalError
 from portal.domain.identity import Identity
 from portal.domain.namespaces import NamespaceRules
 from portal.domain.objects import Quota
+from portal.domain.request import current_operation
 from portal.projects.form import DEFAULTS
 from portal.projects.manifests import FIELD_MANAGER, Tree, parts
 from portal.projects.model import ProjectSite
@@ -35,6 +36,8 @@ class Cluster:
         self.failing: dict[str, PortalError] = {}
         self.applied: list[tuple[str, str]] = []
         """Who applied what, without dry runs."""
+        self.operations: list[str] = []
+        """In which operation each call was made."""
 
     async def administers(self, identity: Identity) -> bool:
         return identity == ROOT
@@ -48,11 +51,13 @@ class Cluster:
         ]
 
     async def read(self, path: str, *, identity: Identity | None) -> Tree | None:
+        self.operations.append(current_operation())
         return copy.deepcopy(self.objects.get(path))
 
     async def apply(
         self, path: str, tree: Tree, *, identity: Identity | None, dry_run: bool = False
     ) -> None:
+        self.operations.append(current_operation())
         if tree["kind"] in self.failing:
             raise self.failing[tree["kind"]]
         namespace = tree["metadata"].get("namespace")
@@ -70,11 +75,13 @@ class Cluster:
         self.objects[path] = made
 
     async def delete(self, path: str, uid: str, *, identity: Identity | None) -> None:
+        self.operations.append(current_operation())
         if self.objects[path]["metadata"]["uid"] != uid:
             raise Conflict("the uid differs")
         self.objects[path]["metadata"]["deletionTimestamp"] = "2026-11-29T12:00:00Z"
 
     async def unlabel(self, path: str, label: str, *, identity: Identity | None) -> None:
+        self.operations.append(current_operation())
         del self.objects[path]["metadata"]["labels"][label]
 
     def put(self, path: str, **metadata: Any) -> None:

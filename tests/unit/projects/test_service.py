@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 
 import pytest
 from msgspec.structs import replace
@@ -19,6 +20,7 @@ from portal.domain.identity import ANONYMOUS, Identity
 from portal.domain.keys import Key
 from portal.domain.objects import Quota
 from portal.domain.projects import INCOMPLETE, PROJECT_LABEL
+from portal.domain.request import current_operation
 from portal.projects.manifests import parts
 from portal.projects.service import ProjectUnfinished
 from tests.unit.projects.fakes import ANN, FORM, ROOT, SITE, Cluster, namespace_path, projects
@@ -44,6 +46,31 @@ async def test_a_project_is_made_as_the_administrator_and_recorded() -> None:
     assert kept.events[0].detail["members"] == {
         "launcher": ["user:ann+test@example.org", "group:team-a"]
     }
+
+
+async def test_every_call_of_a_change_tells_the_id_that_is_recorded() -> None:
+    """Those before anything is written as well: reading what is there, and the rehearsal."""
+    cluster, kept = Cluster(), Kept()
+    admin = projects(cluster, kept)
+    ids: list[str] = []
+
+    async def told(change: Awaitable[object]) -> None:
+        cluster.operations.clear()
+        kept.events.clear()
+        await change
+        (id,) = {each.operation for each in kept.events}
+        assert id
+        assert set(cluster.operations) == {id}
+        assert current_operation() == "", "what asked for it goes on outside of it"
+        ids.append(id)
+
+    await told(admin.create(ROOT, FORM))
+    await told(admin.change(ROOT, "sales", {**FORM, "purpose": "Another one"}))
+    await told(admin.hide(ROOT, "sales"))
+    cluster.objects.clear()
+    await told(admin.create(ROOT, FORM))
+    await told(admin.delete(ROOT, "sales", "sales"))
+    assert len(set(ids)) == len(ids)
 
 
 async def test_nothing_is_made_that_cannot_be_recorded() -> None:

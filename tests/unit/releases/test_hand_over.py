@@ -56,6 +56,14 @@ async def hand(
     return await world.ended(await world.actions.hand_over(who, KEY, asked or to()))
 
 
+async def told(
+    world: World, who: Identity, key: Key, asked: HandOverRequest, *, links: bool = False
+) -> str:
+    """What the dialog says of a hand-over."""
+    found = await world.actions.preview_hand_over(who, key, asked, links=links)
+    return " ".join(found.words)
+
+
 async def share(world: World, who: Identity, **roles: str) -> None:
     await world.ended(
         await world.actions.share(who, KEY, {Role(role): text for role, text in roles.items()})
@@ -91,8 +99,10 @@ async def fields(world: World, asked: HandOverRequest, who: Identity = ANN) -> d
 
 async def test_the_new_owner_has_it_and_the_one_before_has_nothing(world: World) -> None:
     words = await world.actions.preview_hand_over(ANN, KEY, to(), links=True)
-    assert words == (
-        "bob has no app here yet: check the spelling. The portal cannot look people up.",
+    assert words.doubt == (
+        "bob has no app here yet: check the spelling. The portal cannot look people up."
+    )
+    assert words.words == (
         "bob becomes the owner of sales: may change, share, hand over and remove it.",
         "You can then no longer change or share it, read its values and logs, or take it back.",
         "Only bob, those who may own it and administrators can give it back.",
@@ -102,6 +112,7 @@ async def test_the_new_owner_has_it_and_the_one_before_has_nothing(world: World)
     assert world.records.written == [], "looking changes nothing"
     ended = await hand(world)
     assert (ended.verb, ended.phase) == (HAND_OVER, OperationPhase.SUCCEEDED)
+    assert ended.advice == "bob is the owner now; ann keeps nothing by themselves."
     assert owners(world) == Owners(label_of("bob"))
     for refused in (
         world.actions.scale(ANN, KEY, ScaleRequest(replicas=2)),
@@ -141,9 +152,11 @@ async def test_neither_a_revision_nor_a_way_back_brings_the_former_owner_back(
 async def test_the_former_owner_keeps_what_was_chosen_and_what_was_said(
     world: World, keep: Role
 ) -> None:
-    words = " ".join(await world.actions.preview_hand_over(ANN, KEY, to(keep=keep), links=True))
-    await hand(world, asked=to(keep=keep))
+    words = await told(world, ANN, KEY, to(keep=keep), links=True)
+    ended = await hand(world, asked=to(keep=keep))
     assert owners(world).role(ANN) is keep
+    assert ended.advice.startswith("bob is the owner now; ann can still ")
+    assert ended.advice.removeprefix("bob is the owner now; ann can still ") in words
     assert {
         Role.OWN: "You can still do all with it.",
         Role.OPERATE: "You can still change it and read it (operate)",
@@ -159,7 +172,7 @@ async def test_the_former_owner_keeps_what_was_chosen_and_what_was_said(
 async def test_what_a_dialog_says_is_lost_is_lost_and_what_groups_may_is_said(world: World) -> None:
     """An old role of one's own does not stay; one by a group does, and the dialog says so."""
     await share(world, ANN, own="user:ann", operate="user:ann, group:team", view="user:bob")
-    words = " ".join(await world.actions.preview_hand_over(ANN, KEY, to()))
+    words = await told(world, ANN, KEY, to())
     assert "You can then no longer" in words
     assert "It stays shared (operate: group:team)." in words
     await hand(world)
@@ -170,16 +183,16 @@ async def test_what_a_dialog_says_is_lost_is_lost_and_what_groups_may_is_said(wo
     await share(world, BOB, operate="group:team")
 
     team = Identity("bob", ("team",))
-    words = " ".join(await world.actions.preview_hand_over(team, KEY, to("carl")))
+    words = await told(world, team, KEY, to("carl"))
     assert "You can still change it and read it (operate)" in words
-    words = " ".join(await world.actions.preview_hand_over(ROOT, KEY, to("carl")))
+    words = await told(world, ROOT, KEY, to("carl"))
     assert "bob can then no longer" in words
     assert "What a group of bob's may, bob may still." in words
 
 
 async def test_an_administrator_who_gives_it_away_is_not_told_to_lose_it(world: World) -> None:
     await hand(world, ROOT, to("root"))
-    words = " ".join(await world.actions.preview_hand_over(ROOT, KEY, to("bob")))
+    words = await told(world, ROOT, KEY, to("bob"))
     assert "You can still do all with it." in words
 
 
@@ -196,7 +209,7 @@ async def test_who_may_own_it_hands_it_over_and_who_may_operate_it_does_not(worl
 async def test_an_app_without_a_known_owner_gets_one(world: World) -> None:
     world.cluster.labels[KEY, 1].clear()
     world.cluster.release(KEY, 1, {})
-    words = " ".join(await world.actions.preview_hand_over(ROOT, KEY, to(keep="own")))
+    words = await told(world, ROOT, KEY, to(keep="own"))
     assert "Its owner until now is not known." in words
     await hand(world, ROOT, to(keep="own"))
     assert owners(world) == Owners(label_of("bob"))
@@ -398,7 +411,7 @@ async def decided() -> AsyncIterator[Decided]:
 
 async def test_all_roles_go_over_as_the_person_the_strongest_last(decided: Decided) -> None:
     asked = to(role="administrator")
-    words = " ".join(await decided.actions.preview_hand_over(ANN, KEY, asked))
+    words = await told(decided, ANN, KEY, asked)
     assert (
         "bob gets the role administrator in the namespace apps, for all of its apps (1)." in words
     )
@@ -413,12 +426,13 @@ async def test_all_roles_go_over_as_the_person_the_strongest_last(decided: Decid
     assert {each[2] for each in decided.bindings.asked} == {"ann"}
     assert [each.title for each in ended.steps][:5] == [
         "Give bob the role administrator",
-        "Write down the new owner",
+        "Write down bob as the owner",
         "Take back your role viewer",
         "Take back your role launcher",
         "Take back your role administrator",
     ]
     assert owners(decided).owner == label_of("bob")
+    assert ended.advice == "bob is the owner now; roles of ann were taken back."
     kept = decided.operations.recorder
     assert isinstance(kept, Kept)
     applied: Any = next(
@@ -444,7 +458,7 @@ async def test_nobody_gives_away_what_nobody_else_would_have(decided: Decided, r
 
 async def test_without_a_role_only_the_owner_is_noted_and_no_binding_read(decided: Decided) -> None:
     decided.bindings.refuses = {"ann"}
-    words = " ".join(await decided.actions.preview_hand_over(ANN, KEY, to(keep=ROLES_KEPT)))
+    words = await told(decided, ANN, KEY, to(keep=ROLES_KEPT))
     assert "What bob may do there does not change" in words
     assert "You keep the roles that you have there." in words
     ended = await hand(decided, asked=to(keep=ROLES_KEPT))

@@ -9,6 +9,7 @@ from portal.auth.policy import Policy
 from portal.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
+from portal.domain.request import current_operation
 from portal.domain.role_bindings import ROLES, RoleBinding, Subject, binding_name
 from portal.releases.namespace_roles import NamespaceRoles
 from portal.releases.people import People
@@ -28,10 +29,13 @@ class Bindings:
             "other": RoleBinding("other", "edit", (ci,)),
         }
         self.asked: list[tuple[str, str, str]] = []
+        self.operations: list[str] = []
+        """In which operation each call was made."""
         self.refuses: set[str] = set()
 
     def _note(self, what: str, namespace: str, identity: Identity) -> None:
         self.asked.append((what, namespace, identity.user))
+        self.operations.append(current_operation())
         if identity.user in self.refuses:
             raise Forbidden("rolebindings is forbidden")
 
@@ -74,6 +78,21 @@ async def test_who_has_which_role_by_which_binding() -> None:
         ("serviceaccount:ci/deployer", "edit", "other"),
         ("user:ann", "viewer", "own"),
     ]
+    await site.world.close()
+
+
+async def test_every_call_of_a_change_tells_the_id_that_is_recorded() -> None:
+    site = Site()
+    await site.people.grant(ROOT, KEY, "launcher", "group:team")
+    with pytest.raises(Conflict):
+        await site.people.grant(ROOT, KEY, "launcher", "group:team")
+    name = binding_name("launcher", Subject("group", "team"))
+    await site.people.revoke(ROOT, KEY, name)
+    recorded = [each.operation for each in site.kept.events]
+    assert recorded[::2] == recorded[1::2] == site.bindings.operations
+    assert len(set(recorded)) == 3
+    assert all(recorded)
+    assert current_operation() == ""
     await site.world.close()
 
 

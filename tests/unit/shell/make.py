@@ -10,6 +10,7 @@ from portal.domain.errors import NotFound
 from portal.domain.exec import ContainerUsage, Ended
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
+from portal.domain.request import current_operation
 from portal.shell.place import Place
 from portal.shell.top import Top
 
@@ -56,6 +57,8 @@ class FakeExec:
     def __init__(self, **programs: Callable[[FakeRunning], None]) -> None:
         self.programs = programs
         self.ran: list[str] = []
+        self.operations: set[str] = set()
+        """In which operations programs were run."""
         self.commands: list[tuple[str, ...]] = []
         self.open: list[FakeRunning] = []
         self.usages: tuple[ContainerUsage, ...] = ()
@@ -73,6 +76,7 @@ class FakeExec:
         identity: Identity | None,
     ) -> AsyncGenerator[FakeRunning]:
         running = FakeRunning()
+        self.operations.add(current_operation())
         self.ran.append(command[0])
         self.commands.append(tuple(command))
         start = self.programs.get(command[0])
@@ -92,6 +96,7 @@ class FakeExec:
     async def debug(
         self, pod: Key, container: str, image: str, seconds: float, *, identity: Identity | None
     ) -> str:
+        self.operations.add(current_operation())
         self.debugged.append((container, image, seconds))
         await self.starting()
         return "portal-debug-1"

@@ -108,7 +108,8 @@ def test_what_is_typed_and_shown_goes_through_unchanged(caplog: pytest.LogCaptur
 
 
 def test_start_and_end_are_in_the_audit_trail() -> None:
-    server = Server(FakeExec(bash=echoing))
+    source = FakeExec(bash=echoing)
+    server = Server(source)
     kept = server.shells._recorder = Kept()
     with opened(server) as socket:
         assert socket.receive_json()["shell"] == "bash"
@@ -123,6 +124,7 @@ def test_start_and_end_are_in_the_audit_trail() -> None:
     )
     assert begun.detail == {"pod": POD, "container": "demo", "debug": False}
     assert begun.operation == ended.operation != ""
+    assert source.operations == {begun.operation}, "and the API server is told the same"
 
 
 def test_a_shell_that_cannot_be_recorded_does_not_begin() -> None:

@@ -34,7 +34,7 @@ from portal.releases.actions import Actions, Existing, PrefilledForm
 from portal.releases.forms import FormFields, ReleaseForms, ScaleRequest
 from portal.releases.hand_over import HAND_OVER
 from portal.releases.install import LAUNCH
-from portal.releases.new_owner import HandOverRequest, read_person
+from portal.releases.new_owner import HandOverPreview, HandOverRequest, read_person
 from portal.releases.previews import Previews
 from portal.releases.request import ReleaseRequest
 from portal.releases.rollback import ROLLBACK
@@ -307,9 +307,10 @@ class FakeActions(Actions):
 
     async def preview_hand_over(
         self, identity: Identity, key: Key, asked: HandOverRequest, *, links: bool = False
-    ) -> tuple[str, ...]:
+    ) -> HandOverPreview:
         self._handed(asked)
-        return (f"{asked.to} becomes the owner of {key.name}.", f"You keep: {asked.keep}.")
+        words = (f"{asked.to} becomes the owner of {key.name}.", f"You keep: {asked.keep}.")
+        return HandOverPreview("Check the spelling." if asked.to == "bop" else "", words)
 
     async def hand_over(self, identity: Identity, key: Key, asked: HandOverRequest) -> Operation:
         self._handed(asked)

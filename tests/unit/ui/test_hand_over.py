@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
 from portal.domain.keys import Key
+from portal.domain.operations import OperationPhase, Verb
 from portal.domain.owners import Role
 from portal.domain.role_bindings import ROLES
-from portal.releases.new_owner import NOTHING, ROLES_KEPT
+from portal.releases.hand_over import HAND_OVER
+from portal.releases.new_owner import NOTHING, ROLES_KEPT, HandOverPreview
+from portal.releases.uninstall import UNINSTALL
 from portal.ui import ids
-from portal.ui.app.hand_over import NO_ROLE, hand_over_dialog, hand_over_panel
+from portal.ui.app.hand_over import NO_ROLE, _terms, hand_over_dialog, hand_over_panel
+from portal.ui.app.header import operation as shown_operation
 from portal.ui.app.live import APP_PARTS
+from portal.viewmodels.operation import operation_view
 from tests.unit.ui import fixtures
+from tests.unit.viewmodels.make import operation
 
 
 def found(page: Any, id: str) -> Any:
@@ -46,6 +53,24 @@ def test_where_kubernetes_decides_a_role_of_the_namespace_can_be_given() -> None
     without = hand_over_panel("apps", by_owner=False, roles=False)
     assert hidden(without, ids.HAND_OVER_ROLE)
     assert hidden(without, ids.HAND_OVER_KEEP)
+
+
+@pytest.mark.parametrize("doubt", ["", "bop has no app here yet."])
+def test_a_doubt_comes_first_in_the_dialog(doubt: str) -> None:
+    shown = str(_terms(HandOverPreview(doubt, ("bob becomes the owner.",))))
+    assert ("severity-warn" in shown) is bool(doubt)
+    assert shown.index(doubt) <= shown.index("bob becomes the owner.")
+
+
+@pytest.mark.parametrize(
+    ("verb", "said"),
+    [(HAND_OVER, True), (UNINSTALL, False)],
+)
+def test_what_is_kept_stands_on_the_page_when_it_is_done(verb: Verb, said: bool) -> None:
+    """What a removal leaves is said at the top of the page instead."""
+    words = "bob is the owner now; ann keeps nothing by themselves."
+    done = operation(verb, phase=OperationPhase.SUCCEEDED, advice=words)
+    assert (words in str(shown_operation(operation_view(done)))) is said
 
 
 def test_the_dialog_names_the_app() -> None:

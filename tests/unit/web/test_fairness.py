@@ -32,7 +32,9 @@ class Site:
         await self.go.wait()
         await send({"type": "answered"})
 
-    async def ask(self, identity: Identity, kind: str = "http", path: str = "/") -> list[Message]:
+    async def ask(
+        self, identity: Identity, kind: str = "http", path: str = "/", accept: str = "*/*"
+    ) -> list[Message]:
         """Make a request as the middleware around does; return what was sent."""
         middleware._identity.set(identity)
         sent = list[Message]()
@@ -43,7 +45,9 @@ class Site:
         async def send(message: Message) -> None:
             sent.append(message)
 
-        await self.fair({"type": kind, "path": path, "headers": []}, receive, send)
+        headers = [(b"accept", accept.encode())]
+        scope = {"type": kind, "method": "GET", "path": path, "headers": headers}
+        await self.fair(scope, receive, send)
         return sent
 
     async def begin(self, identity: Identity, count: int, kind: str = "http") -> None:
@@ -126,6 +130,12 @@ async def test_a_line_has_an_end_and_what_is_beyond_is_told_when_to_come_back() 
     assert b"limits.requests" in body["body"]
     assert b"advice" in body["body"]
     assert site.fair.counts["refused"] == 1
+    answer, body = (await site.ask(BOB, accept="text/html"))[:2]
+    assert answer["status"] == 429
+    assert dict(answer["headers"])[b"content-type"].startswith(b"text/html")
+    assert b"limits.requests" in body["body"]
+    again = headers[b"retry-after"].decode()
+    assert f'http-equiv="refresh" content="{again}"' in body["body"].decode()
     site.tasks.append(asyncio.create_task(site.ask(ANN)))
     for each in site.tasks[:-1]:
         each.cancel()

@@ -222,11 +222,34 @@
     if (String(given[0]?.url ?? given[0]).includes("_dash-update-component")) {
       const refused = [400, 413, 415, 429].includes(answer.status);
       const said = refused ? await answer.clone().json().catch(() => null) : null;
-      sayRefused(said?.error ? `${said.error} ${said.advice ?? ""}` : "");
+      const words = said?.error ? `${said.error} ${said.advice ?? ""}` : "";
+      if (answer.status === 429) sayBusy(words, answer, outputOf(given));
+      else if (words || busy === null || busy === outputOf(given)) sayRefused(words);
     }
     return answer;
   };
+  function outputOf(given) {
+    try {
+      return JSON.parse(given[1].body).output;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /* What was refused for now is said until it can be tried again, or has been. Other answers do not
+     mean that it was done. */
+  const SHORTEST = 5;
+  let busy = null; // the output of the request that was refused so
+  let pause = 0;
+  function sayBusy(words, answer, output) {
+    const seconds = Math.max(SHORTEST, Number(answer.headers.get("Retry-After")) || 0);
+    sayRefused(words && `Not done: ${words}`);
+    busy = output;
+    pause = setTimeout(sayRefused, seconds * 1000, "");
+  }
   function sayRefused(words) {
+    clearTimeout(pause);
+    busy = null;
     let place = document.getElementById("refused");
     if (!place && !words) return;
     if (!place) {
