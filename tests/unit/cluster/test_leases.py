@@ -29,6 +29,7 @@ OPERATION = Operation(
     fields={"tag": "no"},
     base=3,
     description="Scaled to 2 by ann",
+    asked={"to": "bob"},
 )
 
 
@@ -177,6 +178,7 @@ async def test_the_record_stays_as_it_is_for_portals_of_other_versions(
         "base": 3,
         "description": "Scaled to 2 by ann",
         "cause": "",
+        "asked": {"to": "bob"},
     }
 
 

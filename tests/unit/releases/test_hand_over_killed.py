@@ -156,10 +156,20 @@ class Portal(World):
             await self.ended(await self.actions.scale(ANN, KEY, ScaleRequest(replicas=replicas)))
         assert len(self.noted) == REVISIONS
 
-    async def killed(self, begin: Awaitable[Operation], after: int) -> RunningOperation:
-        """Begin an operation, and be gone after so many writes of it."""
+    async def killed(
+        self, begin: Awaitable[Operation], after: int, undone: int | None = None
+    ) -> RunningOperation:
+        """Begin an operation, and be gone after so many writes of it.
+
+        With ``undone`` it is cancelled then, and gone after so many writes of undoing it.
+        """
         self.kill.made, self.kill.after = 0, after
         await begin
+        if undone is not None:
+            await self.kill.over.wait()
+            self.kill.over.clear()
+            self.kill.after += undone
+            await self.actions.cancel(BOB, KEY)
         running = self.operations.executor._running[KEY]
         waits = asyncio.create_task(self.kill.over.wait())
         seen = asyncio.create_task(
@@ -298,6 +308,26 @@ async def test_where_kubernetes_decides_handing_over_again_goes_on(
         assert done.phase is OperationPhase.SUCCEEDED, done
     assert after.roles("ann") == set()
     assert after.roles("bob") == {"administrator"}
+    assert after.noted == REVISIONS * [NOTED]
+
+
+@pytest.mark.parametrize("undone", range(1 + REVISIONS + len(GIVEN)))
+async def test_a_portal_killed_while_it_undoes_leaves_what_can_be_gone_on_with(
+    portals: list[Portal], gone: list[RunningOperation], undone: int
+) -> None:
+    first = await first_portal(portals, kubernetes=True)
+    last = REVISIONS + len(GIVEN)
+    gone.append(await first.killed(hand(first, ALL_ROLES), last, undone))
+    after = Portal(kubernetes=True, first=first)
+    portals.append(after)
+    ended = await after.recovered()
+    assert ended.phase is OperationPhase.INTERRUPTED
+    assert after.noted in (REVISIONS * [NOTED], REVISIONS * [BEFORE])
+    assert after.roles("bob") <= {"administrator"}
+    assert "administrator" in after.roles("ann") <= set(GIVEN)
+    done = await after.ended(await after.actions.hand_over(ANN, KEY, ALL_ROLES))
+    assert done.phase is OperationPhase.SUCCEEDED, done
+    assert (after.roles("ann"), after.roles("bob")) == (set(), {"administrator"})
     assert after.noted == REVISIONS * [NOTED]
 
 
