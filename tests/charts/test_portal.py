@@ -36,6 +36,7 @@ APP_CHART = ROOT / "charts" / "dash-app"
 IMAGE = {"repository": "example.com/dash-portal"}
 HEADER = {"mode": "header", "existingSecret": "portal-proxy"}
 KUBERNETES = {"mode": "kubernetes", "groups": ["team-a", "team b"]}
+GRANTING = {**KUBERNETES, "grantRoles": True}
 PROJECTS: dict[str, Any] = {
     "ingressNamespaces": ["ingress-nginx"],
     "defaults": {"quota_cpu": "8", "network": "restricted"},
@@ -345,7 +346,7 @@ def environment(rendered: Rendered) -> dict[str, str]:
 
 def rules(rendered: Rendered) -> list[dict[str, Any]]:
     roles = [*rendered.all("ClusterRole"), *rendered.all("Role")]
-    return [rule for role in roles for rule in role["rules"]]
+    return [rule for role in roles for rule in role.get("rules", [])]
 
 
 def accounts(rendered: Rendered) -> list[str]:
@@ -369,6 +370,7 @@ def roles_for_people(rendered: Rendered) -> dict[str, list[dict[str, Any]]]:
             ((label, value),) = selector["matchLabels"].items()
             parts = [each for each in made if each["metadata"]["labels"].get(label) == value]
             found[labels["dash-portal.io/role"]] = [r for part in parts for r in part["rules"]]
+            assert "rules" not in role, "they are the control plane's: an upgrade would conflict"
             found[role["metadata"]["name"]] = []
     return found
 
@@ -417,7 +419,7 @@ def test_no_rule_has_a_wildcard_or_a_way_up(helm: Helm, values: dict[str, Any]) 
     rendered = render(helm, **values)
     own, peoples = (set(accounts(rendered)), set(roles_for_people(rendered)))
     for role in (*rendered.all("ClusterRole"), *rendered.all("Role")):
-        for rule in role["rules"]:
+        for rule in role.get("rules", []):
             groups, resources = rule.get("apiGroups", []), rule.get("resources", [])
             assert not [word for word in (*groups, *resources, *rule["verbs"]) if "*" in word]
             assert "escalate" not in rule["verbs"]
@@ -601,8 +603,7 @@ def test_where_kubernetes_decides_the_portals_own_account_writes_its_leases_alon
 
 
 def test_roles_are_given_as_a_person_only_where_the_chart_says_so(helm: Helm) -> None:
-    authorization = {**KUBERNETES, "grantRoles": True}
-    rendered = render(helm, auth=HEADER, authorization=authorization)
+    rendered = render(helm, auth=HEADER, authorization=GRANTING)
     environ = environment(rendered)
     assert f"{environ['DASH_PORTAL_ROLE_PREFIX']}-viewer" in {
         each["metadata"]["name"] for each in rendered.all("ClusterRole")
@@ -987,6 +988,25 @@ def test_tokens_are_reviewed_only_if_they_are_accepted(helm: Helm, audiences: li
 
 
 @pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"auth": HEADER, "settings": {"shareLinks": True}}, "settings.shareLinks needs a database"),
+        ({"settings": {"shareLinks": True}}, "of no use while auth.mode is none"),
+        ({"settings": {"shell": True}}, "settings.shell needs settings.allowExec"),
+        ({"auth": {"bearer": {"tokenReviewAudiences": ["api"]}}}, "auth.bearer is of no use"),
+        (
+            {"auth": HEADER, "authorization": {**GRANTING, "createRoles": False}},
+            "set rbac.create and authorization.createRoles",
+        ),
+    ],
+)
+def test_a_portal_that_would_not_start_or_work_is_refused(
+    helm: Helm, values: dict[str, Any], words: str
+) -> None:
+    assert words in refusal(helm, values)
+
+
+@pytest.mark.parametrize(
     ("auth", "words"),
     [
         ({"mode": "oidc"}, "set auth.oidc.issuer, auth.oidc.clientId and settings.publicUrl"),
@@ -1253,6 +1273,18 @@ def test_where_it_works_is_said_and_only_where_it_may(
 def test_the_notes_say_where_and_what(helm: Helm, values: dict[str, Any], words: str) -> None:
     notes = helm.notes(CHART, {"image": IMAGE, **where(values)}, release="portal")
     assert words in notes
+
+
+def test_where_kubernetes_decides_the_notes_say_how_people_get_roles(helm: Helm) -> None:
+    values = where({"auth": HEADER, "authorization": KUBERNETES, "projects": {"enabled": True}})
+    notes = helm.notes(CHART, {"image": IMAGE, **values}, release="portal")
+    named = set(re.findall(r"--clusterrole (\S+)", notes))
+    rendered = helm.template(CHART, {"image": IMAGE, **values}, release="portal", namespace="apps")
+    assert len(named) == 2
+    assert named <= {each["metadata"]["name"] for each in rendered.all("ClusterRole")}
+    assert "only these count (authorization.groups): team-a, team b." in notes
+    assert "adminGroups" not in notes
+    assert "Its account may read Secrets there" in notes
 
 
 def test_default_values_pass_the_chart_and_its_documentation_lists_them() -> None:

@@ -222,6 +222,9 @@ keep a record of operations. Everything else it does as a person.
 {{- if and (eq .Values.authorization.mode "kubernetes") (eq .Values.auth.mode "none") -}}
 {{- fail "authorization.mode: kubernetes needs people who sign in: set auth.mode as well." -}}
 {{- end -}}
+{{- if and .Values.authorization.grantRoles (eq .Values.authorization.mode "kubernetes") (not (and .Values.rbac.create .Values.authorization.createRoles)) -}}
+{{- fail "authorization.grantRoles gives the chart's roles: set rbac.create and authorization.createRoles as well." -}}
+{{- end -}}
 {{- if and .Values.projects.enabled (or (eq .Values.auth.mode "none") (not .Values.clusterWide)) -}}
 {{- fail "projects.enabled needs people who sign in (auth.mode), and clusterWide: true, since the portal would not work in a new namespace." -}}
 {{- end -}}
