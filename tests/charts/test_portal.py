@@ -461,10 +461,26 @@ def test_what_the_portal_reads_one_by_one_may_be_got(helm: Helm) -> None:
         assert "get" in allowed(rendered, group, plural), kind
 
 
-def test_commands_in_pods_take_their_settings(helm: Helm) -> None:
+DECIDING = {
+    "owners": {},
+    "kubernetes": {"auth": HEADER, "authorization": KUBERNETES},
+}
+
+
+def directly(verbs: set[str]) -> set[str]:
+    """The verbs, for oneself or as a person."""
+    return {verb.removeprefix("impersonate-on:user-info:") for verb in verbs}
+
+
+@pytest.mark.parametrize("values", DECIDING.values(), ids=DECIDING.keys())
+def test_commands_in_pods_take_their_settings(helm: Helm, values: dict[str, Any]) -> None:
     def verbs(**settings: Any) -> tuple[set[str], set[str]]:
-        rendered = render(helm, settings=settings)
-        return allowed(rendered, "", "pods/exec"), allowed(rendered, "", "pods/ephemeralcontainers")
+        rendered = render(helm, **values, settings=settings)
+        exec_, debug = (
+            directly(allowed(rendered, "", f"pods/{each}"))
+            for each in ("exec", "ephemeralcontainers")
+        )
+        return exec_, debug
 
     assert verbs() == (set(), set())
     assert verbs(allowExec=True) == ({"get", "create"}, set())
@@ -472,14 +488,26 @@ def test_commands_in_pods_take_their_settings(helm: Helm) -> None:
     assert verbs(allowExec=True, shell=True, shellImage="d:1") == ({"get", "create"}, {"patch"})
 
 
-def test_load_tests_take_their_setting(helm: Helm) -> None:
-    def verbs(**settings: Any) -> tuple[set[str], set[str]]:
-        rendered = render(helm, settings=settings)
-        return allowed(rendered, "batch", "jobs"), allowed(rendered, "", "pods/log")
+@pytest.mark.parametrize("values", DECIDING.values(), ids=DECIDING.keys())
+def test_load_tests_take_their_setting(helm: Helm, values: dict[str, Any]) -> None:
+    def rendered(**settings: Any) -> Rendered:
+        return render(helm, **values, settings={"allowLogs": False, **settings})
 
-    reads = {"get", "list", "watch"}
-    assert verbs(allowLogs=False) == (reads, set())
-    assert verbs(allowLogs=False, loadTestImage="l:1") == (reads | {"create", "patch"}, {"get"})
+    assert allowed(rendered(), "", "pods/log") == set()
+    assert allowed(rendered(loadTestImage="l:1"), "", "pods/log") == {"get"}
+
+
+def test_who_changes_an_app_makes_load_tests_of_it(helm: Helm) -> None:
+    def launcher(**settings: Any) -> Rules:
+        rules = roles_for_people(render(helm, **DECIDING["kubernetes"], settings=settings))
+        return Rules(msgspec.convert(rules["launcher"], tuple[ResourceRule, ...]))
+
+    for verb in ("create", "patch"):
+        wanted = ResourceAttributes(verb, "jobs", "batch")
+        assert launcher(loadTestImage="l:1").allow(wanted)
+        assert not launcher().allow(wanted)
+        assert verb in allowed(render(helm, settings={"loadTestImage": "l:1"}), "batch", "jobs")
+        assert verb not in allowed(render(helm), "batch", "jobs")
 
 
 def app_chart_kinds() -> set[tuple[str, str]]:
@@ -539,7 +567,8 @@ def test_listed_namespaces_get_roles_and_the_cluster_role_shrinks(helm: Helm) ->
 
 
 def test_each_role_for_people_gives_exactly_the_permissions_of_the_table(helm: Helm) -> None:
-    rendered = render(helm, auth=HEADER, authorization=KUBERNETES)
+    settings = {"allowExec": True}
+    rendered = render(helm, auth=HEADER, authorization=KUBERNETES, settings=settings)
     roles = roles_for_people(rendered)
     for name, granted in ROLES.items():
         rules = Rules(msgspec.convert(roles[name], tuple[ResourceRule, ...]))
@@ -990,7 +1019,10 @@ def test_tokens_are_reviewed_only_if_they_are_accepted(helm: Helm, audiences: li
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"auth": HEADER, "settings": {"shareLinks": True}}, "settings.shareLinks needs a database"),
+        (
+            {"auth": HEADER, "settings": {"shareLinks": True}},
+            "shareLinks needs a database",
+        ),
         ({"settings": {"shareLinks": True}}, "of no use while auth.mode is none"),
         ({"settings": {"shell": True}}, "settings.shell needs settings.allowExec"),
         ({"auth": {"bearer": {"tokenReviewAudiences": ["api"]}}}, "auth.bearer is of no use"),
