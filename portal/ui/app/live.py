@@ -22,7 +22,7 @@ from portal.ui.encoding import Part, Props, flat
 from portal.ui.routes import edit_path
 from portal.viewmodels.model import AppView, Notice
 from portal.viewmodels.series import series_view
-from portal.viewmodels.withheld import ONLY_OWNERS_SEE
+from portal.viewmodels.withheld import may_not_see
 
 
 def _shown(view: AppView) -> bool:
@@ -57,7 +57,7 @@ def _private(view: AppView, permission: Permission) -> str:
 def _values(view: AppView) -> dict[str, Any]:
     title = "User-supplied values"
     if Permission.READ_VALUES not in view.permissions:
-        return {"content": html.P(f"{ONLY_OWNERS_SEE} them.", className="words")}
+        return {"content": html.P(may_not_see("its values"), className="words")}
     shown = code_block("app-values-text", str(view.values), "the values", title=title)
     if Permission.UPGRADE not in view.permissions:
         return {"content": shown}
