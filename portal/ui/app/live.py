@@ -113,6 +113,7 @@ APP_PARTS: Mapping[str, Part[AppView]] = {
     ids.APP_SHARING: lambda view: {"content": header.sharing(view)},
     ids.APP_SHARED: lambda view: {"className": _private(view, Permission.SHARE)},
     ids.APP_HAND_OVER: lambda view: {"className": _private(view, Permission.HAND_OVER)},
+    ids.APP_PEOPLE: lambda view: {"className": _private(view, Permission.GRANT)},
     ids.APP_LINKS: lambda view: {"className": _private(view, Permission.LINK)},
     ids.APP_VALUES: _values,
     ids.APP_REVISION: lambda view: {"data": f"{view.revision} {view.helm_status.text}"},

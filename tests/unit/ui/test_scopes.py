@@ -326,6 +326,7 @@ async def test_what_is_withheld_on_the_page_of_anothers_app(site: Site) -> None:
         ids.APP_HISTORY,
         ids.APP_SHARED,
         ids.APP_HAND_OVER,
+        ids.APP_PEOPLE,
     ):
         assert pushed[id] == {"className": "gone"}, id
     page = str(app_page.layout(site.ui, BOB, KEY))
