@@ -270,6 +270,7 @@ class ScopedViews:
             query=query,
             owner=scope.own,
             unanswered=scope.unanswered,
+            nowhere=seen is not None and not seen,
         )
         self._prioritize(row.key for row in view.rows)
         return view

@@ -75,6 +75,7 @@ NEEDS: Mapping[Permission, Attributes] = {
         Permission.RESUME: _on("apps", "deployments", "get", "patch"),
         Permission.UNINSTALL: _WRITE_RECORD | _objects("get", "delete"),
         Permission.HAND_OVER: _RECORD | _on("", "secrets", "patch"),
+        Permission.GRANT: _on("rbac.authorization.k8s.io", "rolebindings", "list", "create"),
         Permission.UNLOCK: _RECORD | _on("", "secrets", "update"),
         Permission.MAP_APIS: _RECORD | _on("", "secrets", "create", "update"),
         Permission.CANCEL: _WRITE_RECORD,
@@ -89,15 +90,14 @@ ASKED: Attributes = frozenset[ResourceAttributes]().union(*NEEDS.values())
 """All that is asked for."""
 
 _VIEWER = frozenset({Permission.SEE, Permission.LOGS})
-_MAINTAINER = frozenset(NEEDS)
+_MAINTAINER = frozenset(NEEDS) - {Permission.GRANT}
 ROLES: Mapping[str, frozenset[Permission]] = {
     "viewer": _VIEWER,
     "launcher": _MAINTAINER - {Permission.EXEC},
     "maintainer": _MAINTAINER,
-    "administrator": _MAINTAINER,
+    "administrator": frozenset(NEEDS),
 }
-"""The permissions of the ClusterRoles that the portal's chart brings. An administrator also grants
-these roles to others in the namespace."""
+"""The permissions of the ClusterRoles that the portal's chart brings."""
 
 NOWHERE = "Every-Namespace"
 """A name that no namespace can have, so that no RoleBinding is in it: what is allowed there is

@@ -20,8 +20,8 @@ OF_OBJECTS = frozenset({Permission.EXEC, Permission.LOGS, Permission.READ_MANIFE
 launch, Helm may keep its record elsewhere, or pods may still end."""
 
 
-OF_OWNERS = frozenset({Permission.SHARE, Permission.LINK, Permission.HAND_OVER})
-"""The permissions to show an app to others, or to give it away."""
+OF_OWNERS = frozenset({Permission.SHARE, Permission.LINK, Permission.HAND_OVER, Permission.GRANT})
+"""The permissions to show an app to others, to let them change it, or to give it away."""
 
 
 class Policy:

@@ -20,5 +20,5 @@ def denied(text: str) -> Forbidden | None:
     where = (found["where"] or "").replace('"', "")
     return Forbidden(
         f"{found['user']} may not {found['verb']} {found['resource']}{where}.",
-        "Ask an administrator to grant this, or choose another namespace.",
+        "Ask whoever administers the namespace, or the cluster, to grant this.",
     )

@@ -31,6 +31,7 @@ class Permission(StrEnum):
     SHARE = "share"
     LINK = "make read-only links to"
     HAND_OVER = "hand over"
+    GRANT = "give roles to others for"
     EXEC = "run commands in the pods of"
 
 

@@ -67,7 +67,7 @@ class ReleaseForms(Struct, frozen=True):
 
     ``rules`` say which namespaces may be used. ``max_replicas`` is the maximum of both sliders.
     ``chart`` is the reference shown in the command. ``images`` are patterns of allowed images;
-    empty means any.
+    empty means any. ``nowhere``: the user may launch in no namespace.
     """
 
     rules: NamespaceRules = field(default_factory=NamespaceRules)
@@ -78,6 +78,7 @@ class ReleaseForms(Struct, frozen=True):
     site: ExposureSettings = field(default_factory=ExposureSettings)
     images: tuple[str, ...] = ()
     sizes: tuple[Size, ...] = ()
+    nowhere: bool = False
 
     def within(self, namespaces: tuple[str, ...] | None) -> ReleaseForms:
         """Return the forms for somebody who may launch in these namespaces (None: in all)."""
@@ -87,7 +88,10 @@ class ReleaseForms(Struct, frozen=True):
         if default not in namespaces:
             default = namespaces[0] if namespaces else ""
         return replace(
-            self, rules=replace(self.rules, listed=namespaces), default_namespace=default
+            self,
+            rules=replace(self.rules, listed=namespaces),
+            default_namespace=default,
+            nowhere=not namespaces,
         )
 
     def defaults(self) -> FormFields:

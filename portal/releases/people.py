@@ -60,7 +60,7 @@ class People:
         Raises:
             Forbidden: ``identity`` may not see the release, or not list RoleBindings there.
         """
-        await self._access.check(identity, Permission.SEE, key)
+        await self._access.check(identity, Permission.GRANT, key)
         found = await self._roles.listed(key.namespace, identity=identity)
         return sorted(
             HeldRole(subject, self._roles.role(each), each.name, each.made)
@@ -76,7 +76,7 @@ class People:
             Forbidden: ``identity`` may not see the release, or not give that role.
             Conflict: they have it.
         """
-        await self._access.check(identity, Permission.SEE, key)
+        await self._access.check(identity, Permission.GRANT, key)
         subject, problem = read_subject(who)
         problems = {"who": problem} if problem else {}
         if role not in ROLES:
@@ -104,7 +104,7 @@ class People:
             Forbidden: ``identity`` may not see the release, or not delete RoleBindings there.
             NotFound: there is no such RoleBinding, or the portal has not made it.
         """
-        await self._access.check(identity, Permission.SEE, key)
+        await self._access.check(identity, Permission.GRANT, key)
         if not _NAME.fullmatch(name):
             raise NotFound("There is no such RoleBinding.")
         event = Event(ROLE_REVOKE, Outcome.BEGUN, identity, key, detail={"binding": name})

@@ -259,6 +259,7 @@ PEOPLE_MESSAGE = "people-message"
 PEOPLE_REVOKE = "people-revoke"
 
 APP_HAND_OVER = "app-hand-over"
+APP_PEOPLE = "app-people"
 HAND_OVER_TO = "hand-over-to"
 HAND_OVER_TO_NOTE = "hand-over-to-note"
 HAND_OVER_ROLE = "hand-over-role"

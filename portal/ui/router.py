@@ -18,7 +18,7 @@ from portal.ui.autoscaling import layout as autoscaling_page
 from portal.ui.callbacks import Callbacks
 from portal.ui.catalog import layout as catalog_page
 from portal.ui.chart import layout as chart_page
-from portal.ui.components.basics import Node, failure, launch_failed, notice
+from portal.ui.components.basics import LAUNCH_NOWHERE, Node, failure, launch_failed, notice
 from portal.ui.context import UiContext
 from portal.ui.encoding import plain
 from portal.ui.launch import layout as launch_page
@@ -98,7 +98,8 @@ async def _launch(context: UiContext, route: Route, identity: Identity) -> Node:
         raw, said = _linked(context, forms, dict(route.given), identity)
         raw = await _with_default_size(context, forms, raw, identity)
         rooms = await _rooms(context, identity) if forms.rules.listed else {}
-        return launch_page.layout(forms, raw, editing=None, problem=said, rooms=rooms)
+        problem = notice(LAUNCH_NOWHERE) if forms.nowhere and said is None else said
+        return launch_page.layout(forms, raw, editing=None, problem=problem, rooms=rooms)
     try:
         asked = await context.actions.failed_form(identity, route.key)
         if asked is not None:

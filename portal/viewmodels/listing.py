@@ -130,7 +130,8 @@ class ListView(Struct, frozen=True):
     ``found``; ``total`` counts all without the query. ``counts`` are the matches of each
     status. ``namespaces`` and ``owners`` are the options of the filters. ``measured`` are the
     measured columns of each row, as text. ``unanswered`` explains why
-    the viewer's rights are not known; "" if they are.
+    the viewer's rights are not known; "" if they are. ``nowhere``: there is no namespace in which
+    they may see apps.
     """
 
     rows: tuple[ReleaseRow, ...]
@@ -147,3 +148,4 @@ class ListView(Struct, frozen=True):
     owners: tuple[str, ...] = ()
     measured: tuple[Mapping[str, str], ...] = ()
     unanswered: str = ""
+    nowhere: bool = False

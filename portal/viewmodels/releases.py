@@ -286,10 +286,12 @@ def list_view(
     query: ListQuery = EVERYTHING,
     owner: str | None = None,
     unanswered: str = "",
+    nowhere: bool = False,
 ) -> ListView:
     """The view of a query; with ``owner``, of the releases that user launched.
 
-    ``unanswered`` explains why the viewer's rights are not known; "" if they are.
+    ``unanswered`` explains why the viewer's rights are not known; "" if they are. ``nowhere``: they
+    may see no namespace.
     """
     entries = listed.entries if owner is None else listed.by_owner.get(owner, ())
     unread = loading(sources, Kind.RELEASE)
@@ -309,6 +311,7 @@ def list_view(
         owners=_choices({entry.row.launched_by for entry in entries}, query.owner),
         measured=measurements(found.rows, listed.usage),
         unanswered=unanswered,
+        nowhere=nowhere,
     )
 
 

@@ -15,9 +15,14 @@ from portal.domain.scalers import ScaledJob, ScaledObject
 from portal.state.model import AppState, WatchHealth
 from portal.state.ownership import annotated
 
-ONLY_OWNERS_SEE = "Only its owners and those it is shared with see"
 
-WITHHELD = f"It did not succeed. {ONLY_OWNERS_SEE} the reason."
+def may_not_see(what: str) -> str:
+    """Return the sentence in place of a part of an app, whoever decides who sees it."""
+    return f"You may not see {what}: ask its owner, or whoever administers its namespace."
+
+
+REASON_WITHHELD = may_not_see("the reason")
+WITHHELD = f"It did not succeed. {REASON_WITHHELD}"
 """Replaces error messages, which may quote values."""
 
 _IMAGE = ("registry", "repository", "tag", "digest")
@@ -28,7 +33,7 @@ def without_values(state: AppState) -> AppState:
     """``state`` without values, notes, and the words in which Helm, charts and apps fail."""
     detail, operation = state.detail, state.operation
     if detail is not None:
-        said = f"{ONLY_OWNERS_SEE} the reason." if detail.description else ""
+        said = REASON_WITHHELD if detail.description else ""
         values = _public(detail.values)
         detail = replace(
             detail, values=values, shown=CompressedText(""), notes="", description=said

@@ -36,6 +36,7 @@ APP_CHART = ROOT / "charts" / "dash-app"
 IMAGE = {"repository": "example.com/dash-portal"}
 HEADER = {"mode": "header", "existingSecret": "portal-proxy"}
 KUBERNETES = {"mode": "kubernetes", "groups": ["team-a", "team b", "CN=c,OU=d"]}
+GRANTING = {**KUBERNETES, "grantRoles": True}
 PROJECTS: dict[str, Any] = {
     "ingressNamespaces": ["ingress-nginx"],
     "defaults": {"quota_cpu": "8", "network": "restricted"},
@@ -345,7 +346,7 @@ def environment(rendered: Rendered) -> dict[str, str]:
 
 def rules(rendered: Rendered) -> list[dict[str, Any]]:
     roles = [*rendered.all("ClusterRole"), *rendered.all("Role")]
-    return [rule for role in roles for rule in role["rules"]]
+    return [rule for role in roles for rule in role.get("rules", [])]
 
 
 def accounts(rendered: Rendered) -> list[str]:
@@ -369,6 +370,7 @@ def roles_for_people(rendered: Rendered) -> dict[str, list[dict[str, Any]]]:
             ((label, value),) = selector["matchLabels"].items()
             parts = [each for each in made if each["metadata"]["labels"].get(label) == value]
             found[labels["dash-portal.io/role"]] = [r for part in parts for r in part["rules"]]
+            assert "rules" not in role, "they are the control plane's: an upgrade would conflict"
             found[role["metadata"]["name"]] = []
     return found
 
@@ -417,7 +419,7 @@ def test_no_rule_has_a_wildcard_or_a_way_up(helm: Helm, values: dict[str, Any]) 
     rendered = render(helm, **values)
     own, peoples = (set(accounts(rendered)), set(roles_for_people(rendered)))
     for role in (*rendered.all("ClusterRole"), *rendered.all("Role")):
-        for rule in role["rules"]:
+        for rule in role.get("rules", []):
             groups, resources = rule.get("apiGroups", []), rule.get("resources", [])
             assert not [word for word in (*groups, *resources, *rule["verbs"]) if "*" in word]
             assert "escalate" not in rule["verbs"]
@@ -459,10 +461,26 @@ def test_what_the_portal_reads_one_by_one_may_be_got(helm: Helm) -> None:
         assert "get" in allowed(rendered, group, plural), kind
 
 
-def test_commands_in_pods_take_their_settings(helm: Helm) -> None:
+DECIDING = {
+    "owners": {},
+    "kubernetes": {"auth": HEADER, "authorization": KUBERNETES},
+}
+
+
+def directly(verbs: set[str]) -> set[str]:
+    """The verbs, for oneself or as a person."""
+    return {verb.removeprefix("impersonate-on:user-info:") for verb in verbs}
+
+
+@pytest.mark.parametrize("values", DECIDING.values(), ids=DECIDING.keys())
+def test_commands_in_pods_take_their_settings(helm: Helm, values: dict[str, Any]) -> None:
     def verbs(**settings: Any) -> tuple[set[str], set[str]]:
-        rendered = render(helm, settings=settings)
-        return allowed(rendered, "", "pods/exec"), allowed(rendered, "", "pods/ephemeralcontainers")
+        rendered = render(helm, **values, settings=settings)
+        exec_, debug = (
+            directly(allowed(rendered, "", f"pods/{each}"))
+            for each in ("exec", "ephemeralcontainers")
+        )
+        return exec_, debug
 
     assert verbs() == (set(), set())
     assert verbs(allowExec=True) == ({"get", "create"}, set())
@@ -470,14 +488,26 @@ def test_commands_in_pods_take_their_settings(helm: Helm) -> None:
     assert verbs(allowExec=True, shell=True, shellImage="d:1") == ({"get", "create"}, {"patch"})
 
 
-def test_load_tests_take_their_setting(helm: Helm) -> None:
-    def verbs(**settings: Any) -> tuple[set[str], set[str]]:
-        rendered = render(helm, settings=settings)
-        return allowed(rendered, "batch", "jobs"), allowed(rendered, "", "pods/log")
+@pytest.mark.parametrize("values", DECIDING.values(), ids=DECIDING.keys())
+def test_load_tests_take_their_setting(helm: Helm, values: dict[str, Any]) -> None:
+    def rendered(**settings: Any) -> Rendered:
+        return render(helm, **values, settings={"allowLogs": False, **settings})
 
-    reads = {"get", "list", "watch"}
-    assert verbs(allowLogs=False) == (reads, set())
-    assert verbs(allowLogs=False, loadTestImage="l:1") == (reads | {"create", "patch"}, {"get"})
+    assert allowed(rendered(), "", "pods/log") == set()
+    assert allowed(rendered(loadTestImage="l:1"), "", "pods/log") == {"get"}
+
+
+def test_who_changes_an_app_makes_load_tests_of_it(helm: Helm) -> None:
+    def launcher(**settings: Any) -> Rules:
+        rules = roles_for_people(render(helm, **DECIDING["kubernetes"], settings=settings))
+        return Rules(msgspec.convert(rules["launcher"], tuple[ResourceRule, ...]))
+
+    for verb in ("create", "patch"):
+        wanted = ResourceAttributes(verb, "jobs", "batch")
+        assert launcher(loadTestImage="l:1").allow(wanted)
+        assert not launcher().allow(wanted)
+        assert verb in allowed(render(helm, settings={"loadTestImage": "l:1"}), "batch", "jobs")
+        assert verb not in allowed(render(helm), "batch", "jobs")
 
 
 def app_chart_kinds() -> set[tuple[str, str]]:
@@ -537,7 +567,8 @@ def test_listed_namespaces_get_roles_and_the_cluster_role_shrinks(helm: Helm) ->
 
 
 def test_each_role_for_people_gives_exactly_the_permissions_of_the_table(helm: Helm) -> None:
-    rendered = render(helm, auth=HEADER, authorization=KUBERNETES)
+    settings = {"allowExec": True}
+    rendered = render(helm, auth=HEADER, authorization=KUBERNETES, settings=settings)
     roles = roles_for_people(rendered)
     for name, granted in ROLES.items():
         rules = Rules(msgspec.convert(roles[name], tuple[ResourceRule, ...]))
@@ -601,8 +632,7 @@ def test_where_kubernetes_decides_the_portals_own_account_writes_its_leases_alon
 
 
 def test_roles_are_given_as_a_person_only_where_the_chart_says_so(helm: Helm) -> None:
-    authorization = {**KUBERNETES, "grantRoles": True}
-    rendered = render(helm, auth=HEADER, authorization=authorization)
+    rendered = render(helm, auth=HEADER, authorization=GRANTING)
     environ = environment(rendered)
     assert f"{environ['DASH_PORTAL_ROLE_PREFIX']}-viewer" in {
         each["metadata"]["name"] for each in rendered.all("ClusterRole")
@@ -1002,6 +1032,28 @@ def test_tokens_are_reviewed_only_if_they_are_accepted(helm: Helm, audiences: li
 
 
 @pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (
+            {"auth": HEADER, "settings": {"shareLinks": True}},
+            "shareLinks needs a database",
+        ),
+        ({"settings": {"shareLinks": True}}, "of no use while auth.mode is none"),
+        ({"settings": {"shell": True}}, "settings.shell needs settings.allowExec"),
+        ({"auth": {"bearer": {"tokenReviewAudiences": ["api"]}}}, "auth.bearer is of no use"),
+        (
+            {"auth": HEADER, "authorization": {**GRANTING, "createRoles": False}},
+            "set rbac.create and authorization.createRoles",
+        ),
+    ],
+)
+def test_a_portal_that_would_not_start_or_work_is_refused(
+    helm: Helm, values: dict[str, Any], words: str
+) -> None:
+    assert words in refusal(helm, values)
+
+
+@pytest.mark.parametrize(
     ("auth", "words"),
     [
         ({"mode": "oidc"}, "set auth.oidc.issuer, auth.oidc.clientId and settings.publicUrl"),
@@ -1268,6 +1320,18 @@ def test_where_it_works_is_said_and_only_where_it_may(
 def test_the_notes_say_where_and_what(helm: Helm, values: dict[str, Any], words: str) -> None:
     notes = helm.notes(CHART, {"image": IMAGE, **where(values)}, release="portal")
     assert words in notes
+
+
+def test_where_kubernetes_decides_the_notes_say_how_people_get_roles(helm: Helm) -> None:
+    values = where({"auth": HEADER, "authorization": KUBERNETES, "projects": {"enabled": True}})
+    notes = helm.notes(CHART, {"image": IMAGE, **values}, release="portal")
+    named = set(re.findall(r"--clusterrole (\S+)", notes))
+    rendered = helm.template(CHART, {"image": IMAGE, **values}, release="portal", namespace="apps")
+    assert len(named) == 2
+    assert named <= {each["metadata"]["name"] for each in rendered.all("ClusterRole")}
+    assert "only these count (authorization.groups): team-a, team b." in notes
+    assert "adminGroups" not in notes
+    assert "Its account may read Secrets there" in notes
 
 
 def test_default_values_pass_the_chart_and_its_documentation_lists_them() -> None:

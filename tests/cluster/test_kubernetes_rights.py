@@ -50,6 +50,7 @@ from tests.cluster.test_actions import CHART as APP_CHART
 from tests.cluster.test_actions import sample
 from tests.cluster.test_operations import HOLD, helms_of
 from tests.unit.recorder import Kept
+from tests.waiting import until
 
 pytestmark = pytest.mark.cluster
 
@@ -125,16 +126,16 @@ class Site:
             "authorization": {"mode": "kubernetes", "groups": [TEAM], "grantRoles": True},
             "settings": {"allowExec": True, "shell": True},
         }
-        given = self.kubeconfig.with_name("values.json")
-        given.write_text(json.dumps(values))
-        subprocess.run(
-            [HELM, "install", "portal", str(CHART), "-n", self.own, "-f", str(given)],
-            check=True,
-            capture_output=True,
-            timeout=120,
-        )
+        self.kubeconfig.with_name("values.json").write_text(json.dumps(values))
+        self.upgrade("--install")
         token = kubectl("create", "token", "portal", "-n", self.own).strip()
         self.kubeconfig.write_text(json.dumps(limited_kubeconfig(token)))
+
+    def upgrade(self, *more: str) -> None:
+        given = str(self.kubeconfig.with_name("values.json"))
+        command = [HELM, "upgrade", "portal", str(CHART), "-n", self.own, "-f", given, *more]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stderr
 
     def remove(self) -> None:
         subprocess.run(
@@ -252,6 +253,18 @@ def site(tmp_path: Path) -> Iterator[Site]:
         yield site
     finally:
         site.remove()
+
+
+async def test_an_upgrade_leaves_the_control_plane_its_rules(site: Site):
+    role = f"{site.prefix}-viewer"
+
+    def rules() -> list[object]:
+        return json.loads(kubectl("get", "clusterrole", role, "-o", "json")).get("rules") or []
+
+    await until(lambda: bool(rules()))
+    filled = rules()
+    site.upgrade("--set", "settings.allowExec=false,settings.shell=false")
+    assert rules() == filled
 
 
 class Portal:

@@ -141,6 +141,20 @@ default
 {{- end -}}
 {{- end }}
 
+{{/* What is switched on works: the portal would not start otherwise. */}}
+{{- define "dash-portal.checkSettings" -}}
+{{- $settings := .Values.settings -}}
+{{- if and $settings.shareLinks (eq .Values.auth.mode "none") -}}
+{{- fail "settings.shareLinks is of no use while auth.mode is none, since everybody sees every app: set auth.mode, or leave it off." -}}
+{{- end -}}
+{{- if and $settings.shareLinks (not (or .Values.persistence.enabled .Values.database.existingSecret)) -}}
+{{- fail "settings.shareLinks needs a database, which knows the links that are revoked: set database.existingSecret or persistence.enabled." -}}
+{{- end -}}
+{{- if and $settings.shell (not $settings.allowExec) -}}
+{{- fail "settings.shell needs settings.allowExec, or nobody may use it: set both." -}}
+{{- end -}}
+{{- end }}
+
 {{- define "dash-portal.checkAuth" -}}
 {{- $auth := .Values.auth -}}
 {{- $exposed := or .Values.ingress.enabled .Values.httpRoute.enabled (ne .Values.service.type "ClusterIP") -}}
@@ -158,6 +172,9 @@ default
 {{- end -}}
 {{- if and $auth.proxyNames (not .Values.tls.clientCaKey) -}}
 {{- fail "auth.proxyNames: set tls.clientCaKey, whose authorities sign the proxy's certificate." -}}
+{{- end -}}
+{{- if and (eq $auth.mode "none") (or $auth.bearer.audiences $auth.bearer.tokenReviewAudiences) -}}
+{{- fail "auth.bearer is of no use while auth.mode is none, since everybody may do everything without a token: set auth.mode, or leave the audiences out." -}}
 {{- end -}}
 {{- if and $auth.bearer.audiences (not $auth.oidc.issuer) -}}
 {{- fail "auth.bearer.audiences: set auth.oidc.issuer, whose tokens are accepted." -}}

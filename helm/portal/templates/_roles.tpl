@@ -6,9 +6,11 @@ it as well. `portal/auth/kubernetes.py` says what each permission needs.
 - apiGroups: [""]
   resources: [pods, services, serviceaccounts, events, resourcequotas, configmaps, persistentvolumeclaims]
   verbs: [get, list, watch]
+{{- if .Values.settings.allowLogs }}
 - apiGroups: [""]
   resources: [pods/log]
   verbs: [get]
+{{- end }}
 - apiGroups: [apps]
   resources: [deployments, replicasets, statefulsets, daemonsets]
   verbs: [get, list, watch]
@@ -68,19 +70,34 @@ it as well. `portal/auth/kubernetes.py` says what each permission needs.
 - apiGroups: [gateway.networking.k8s.io]
   resources: [httproutes]
   verbs: [create, update, patch, delete]
+{{- if .Values.settings.loadTestImage }}
+# Load tests: made, and stopped by their deadline.
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [create, patch]
+{{- end }}
 {{- with .Values.rbac.extraRules }}
 {{ toYaml . }}
 {{- end }}
 {{- end }}
 
-{{- define "dash-portal.maintainerRules" -}}
+{{/* Commands in pods, as far as the settings allow them to anybody. */}}
+{{- define "dash-portal.execRules" -}}
+{{- if .Values.settings.allowExec }}
 # Processes and shells. Since Kubernetes 1.35 a WebSocket needs "create" as well, before only "get".
 - apiGroups: [""]
   resources: [pods/exec]
   verbs: [get, create]
+{{- if and .Values.settings.shell .Values.settings.shellImage }}
 - apiGroups: [""]
   resources: [pods/ephemeralcontainers]
   verbs: [patch]
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "dash-portal.maintainerRules" -}}
+{{- include "dash-portal.execRules" . }}
 # What other charts are made of.
 - apiGroups: [""]
   resources: [configmaps, persistentvolumeclaims]
@@ -112,6 +129,12 @@ keep a record of operations. Everything else it does as a person.
 */}}
 {{- define "dash-portal.readRules" -}}
 {{ include "dash-portal.viewerRules" . }}
+{{- if and .Values.settings.loadTestImage (not .Values.settings.allowLogs) }}
+# Load tests write there what they measure.
+- apiGroups: [""]
+  resources: [pods/log]
+  verbs: [get]
+{{- end }}
 # Helm's records tell which releases there are. RBAC cannot narrow this to metadata, or to Helm's.
 - apiGroups: [""]
   resources: [secrets]
@@ -221,6 +244,9 @@ keep a record of operations. Everything else it does as a person.
 {{- define "dash-portal.checkAuthorization" -}}
 {{- if and (eq .Values.authorization.mode "kubernetes") (eq .Values.auth.mode "none") -}}
 {{- fail "authorization.mode: kubernetes needs people who sign in: set auth.mode as well." -}}
+{{- end -}}
+{{- if and .Values.authorization.grantRoles (eq .Values.authorization.mode "kubernetes") (not (and .Values.rbac.create .Values.authorization.createRoles)) -}}
+{{- fail "authorization.grantRoles gives the chart's roles: set rbac.create and authorization.createRoles as well." -}}
 {{- end -}}
 {{- if and .Values.projects.enabled (or (eq .Values.auth.mode "none") (not .Values.clusterWide)) -}}
 {{- fail "projects.enabled needs people who sign in (auth.mode), and clusterWide: true, since the portal would not work in a new namespace." -}}

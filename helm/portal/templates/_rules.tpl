@@ -82,17 +82,7 @@ cluster-wide portal and the Roles of one that is limited to a list of namespaces
 - apiGroups: [gateway.networking.k8s.io]
   resources: [httproutes]
   verbs: [get, list, watch, create, update, patch, delete]
-{{- if .Values.settings.allowExec }}
-# Processes and shells. Since Kubernetes 1.35 a WebSocket needs "create" as well, before only "get".
-- apiGroups: [""]
-  resources: [pods/exec]
-  verbs: [get, create]
-{{- if and .Values.settings.shell .Values.settings.shellImage }}
-- apiGroups: [""]
-  resources: [pods/ephemeralcontainers]
-  verbs: [patch]
-{{- end }}
-{{- end }}
+{{- include "dash-portal.execRules" . }}
 {{- with .Values.rbac.extraRules }}
 {{ toYaml . }}
 {{- end }}

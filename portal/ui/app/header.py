@@ -31,7 +31,7 @@ from portal.viewmodels.model import (
     UrlView,
     VersionView,
 )
-from portal.viewmodels.withheld import ONLY_OWNERS_SEE
+from portal.viewmodels.withheld import may_not_see
 
 MOST_LINKS = 200
 """The most addresses in notes that become links."""
@@ -109,8 +109,9 @@ def gone(key: Key) -> html.Div:
         [
             icon("boxes"),
             html.P(
-                f"There is no release named {key.name} in {key.namespace}: it was uninstalled or "
-                "never launched. This page is updated if it is launched again."
+                f"There is no release named {key.name} in {key.namespace} that you may see: it was "
+                "uninstalled, never launched, or is where you have no rights. This page is updated "
+                "if it appears."
             ),
             html.Div(
                 [
@@ -272,7 +273,7 @@ _ROLES = {Role.OWN: "Owned with", Role.OPERATE: "Operated by", Role.VIEW: "Viewe
 def notes(text: str, *, withheld: bool = False) -> Node:
     """The release's notes: plain text, its http and https addresses as links."""
     if withheld:
-        return html.P(f"{ONLY_OWNERS_SEE} them.", className="words quiet-text")
+        return html.P(may_not_see("its notes"), className="words quiet-text")
     if not text.strip():
         return html.P("This release has no notes.", className="words quiet-text")
     parts: list[Node] = []

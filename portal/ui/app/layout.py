@@ -283,7 +283,10 @@ def _sharing(
             **live[ids.APP_SHARED],
         ),
         # There always, since their callbacks are; what is switched off is not shown.
-        html.Div(people_panel(view.key.namespace), className="" if people else "gone"),
+        html.Div(
+            html.Div(people_panel(view.key.namespace), id=ids.APP_PEOPLE, **live[ids.APP_PEOPLE]),
+            className="" if people else "gone",
+        ),
         html.Div(
             hand_over_panel(view.key.namespace, by_owner=by_owner, roles=people),
             id=ids.APP_HAND_OVER,

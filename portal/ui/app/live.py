@@ -22,7 +22,7 @@ from portal.ui.encoding import Part, Props, flat
 from portal.ui.routes import edit_path
 from portal.viewmodels.model import AppView, Notice
 from portal.viewmodels.series import series_view
-from portal.viewmodels.withheld import ONLY_OWNERS_SEE
+from portal.viewmodels.withheld import may_not_see
 
 
 def _shown(view: AppView) -> bool:
@@ -57,7 +57,7 @@ def _private(view: AppView, permission: Permission) -> str:
 def _values(view: AppView) -> dict[str, Any]:
     title = "User-supplied values"
     if Permission.READ_VALUES not in view.permissions:
-        return {"content": html.P(f"{ONLY_OWNERS_SEE} them.", className="words")}
+        return {"content": html.P(may_not_see("its values"), className="words")}
     shown = code_block("app-values-text", str(view.values), "the values", title=title)
     if Permission.UPGRADE not in view.permissions:
         return {"content": shown}
@@ -113,6 +113,7 @@ APP_PARTS: Mapping[str, Part[AppView]] = {
     ids.APP_SHARING: lambda view: {"content": header.sharing(view)},
     ids.APP_SHARED: lambda view: {"className": _private(view, Permission.SHARE)},
     ids.APP_HAND_OVER: lambda view: {"className": _private(view, Permission.HAND_OVER)},
+    ids.APP_PEOPLE: lambda view: {"className": _private(view, Permission.GRANT)},
     ids.APP_LINKS: lambda view: {"className": _private(view, Permission.LINK)},
     ids.APP_VALUES: _values,
     ids.APP_REVISION: lambda view: {"data": f"{view.revision} {view.helm_status.text}"},

@@ -220,6 +220,20 @@ def empty(view: ListView, *, everyone: bool) -> Node:
             className="empty",
             role="status",
         )
+    if view.nowhere:
+        return html.Div(
+            [
+                icon("warn"),
+                html.H2("You have no role yet"),
+                html.P(
+                    "There is no namespace in which you may see apps. Ask whoever administers the "
+                    "portal, or a namespace, to give you a role."
+                ),
+            ],
+            className="empty",
+            role="status",
+            **wildcards({"data-testid": "nowhere"}),
+        )
     if everyone:
         return html.Div(
             [

@@ -49,6 +49,9 @@ async def layout(context: UiContext, identity: Identity, route: Route) -> Node:
     full = everyone and not seen.why
     title = "Audit trail" if everyone or key else "My audit trail"
     about = key.name if key else "everybody" if full else "you"
+    if full and not context.by_owner and seen.query.namespaces is not None:
+        # Whose trail it is in other namespaces is not for this viewer.
+        about = f"everybody in {', '.join(sorted(seen.query.namespaces))}"
     return page(
         [
             _crumbs(route),

@@ -21,9 +21,13 @@ class Sight(Struct, frozen=True):
 
 
 ONLY_OWN = "Only administrators see the trail of everybody: these are your own entries."
+ONLY_OWN_BY_ROLES = (
+    "Only those who may read the values of apps in every namespace that they see have the trail of "
+    "everybody there: these are your own entries."
+)
 ONLY_OWN_OF_APP = (
-    "Only its owner, those it is shared with and administrators see the trail of this app: these "
-    "are your own entries."
+    "Only those who may read the values of this app see all of its trail: these are your own "
+    "entries."
 )
 
 
@@ -41,7 +45,7 @@ def sight(
         return Sight(own)
     scope = context.scope(ADMIN, identity)
     if not scope.may(Permission.READ_VALUES):
-        return Sight(own, ONLY_OWN)
+        return Sight(own, ONLY_OWN if context.by_owner else ONLY_OWN_BY_ROLES)
     seen = scope.namespaces
     if seen is not None and context.by_owner:
         seen |= {""}  # administrators of a few namespaces: sign-ins are in none

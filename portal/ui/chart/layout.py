@@ -24,6 +24,7 @@ from portal.ui import html, ids
 from portal.ui.catalog.layout import tile
 from portal.ui.chart.form import chart_form
 from portal.ui.components.basics import (
+    LAUNCH_NOWHERE,
     ORDINARY_RELEASE,
     Node,
     breadcrumb,
@@ -175,6 +176,7 @@ def _layout(
                 className="page-head",
             ),
             _deprecated(chart),
+            notice(LAUNCH_NOWHERE) if forms.nowhere and not editing else None,
             _sent(key) if key and again else None,
             html.Div(
                 [

@@ -157,6 +157,14 @@ def failure(message: str, advice: str = "") -> html.Div:
     return html.Div(notice(Notice(Severity.BAD, message, advice=advice)), role="alert")
 
 
+LAUNCH_NOWHERE = Notice(
+    Severity.WARN,
+    "You may not launch apps in any namespace.",
+    advice="Ask whoever administers the portal, or a namespace, to give you a role there.",
+)
+"""The notice on a form of somebody who cannot send it."""
+
+
 def launch_failed(key: Key) -> Notice:
     """The notice on a form that holds the values of a failed launch."""
     return Notice(

@@ -8,7 +8,7 @@ from portal.domain.permissions import Permission
 from portal.ui import html
 from portal.ui.components.basics import app_crumbs, fold, page, wildcards
 from portal.ui.context import UiContext
-from portal.viewmodels.withheld import ONLY_OWNERS_SEE
+from portal.viewmodels.withheld import may_not_see
 
 
 def layout(context: UiContext, identity: Identity, key: Key) -> html.Div:
@@ -18,9 +18,7 @@ def layout(context: UiContext, identity: Identity, key: Key) -> html.Div:
         [
             app_crumbs(key, html.Span("Logs")),
             html.H1(f"Logs of {key.name}", tabIndex=-1),
-            viewer(key, "page")
-            if may
-            else html.P(f"{ONLY_OWNERS_SEE} its logs.", className="words"),
+            viewer(key, "page") if may else html.P(may_not_see("its logs"), className="words"),
         ],
         topic="",
         title=f"Logs of {key.name}",

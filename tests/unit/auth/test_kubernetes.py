@@ -226,7 +226,7 @@ async def test_whoever_may_do_all_everywhere_is_asked_about_once() -> None:
     found = await authorizer(reviews).rights(ANN)
     assert reviews.asked == [NOWHERE]
     assert found.namespaces is None
-    assert found.granted("brand-new") == ROLES["maintainer"]
+    assert found.granted("brand-new") == ROLES["administrator"]
 
 
 async def test_who_sees_all_and_launches_in_one() -> None:
@@ -311,7 +311,7 @@ async def test_without_one_answer_nothing_is_allowed() -> None:
 
 async def test_what_is_switched_off_is_off() -> None:
     found = await authorizer(FakeReviews({"a": ASKED}), "a", allow_exec=False).rights(ANN)
-    assert found.granted("a") == ROLES["launcher"]
+    assert found.granted("a") == ROLES["administrator"] - {Permission.EXEC}
     refusal = found.refusal(Permission.EXEC, Key("a", "x"), None)
     assert refusal is not None
     assert "switched off" in str(refusal)

@@ -194,6 +194,7 @@ class FakeActions(Actions):
 
     def __init__(self, views: dict[Key, AppView], changed: Callable[[], object]) -> None:
         self.no_namespaces: set[str] = set()
+        self.may_launch_in: tuple[str, ...] | None = None
         self.forbidden: set[Permission] = set()
         self.views = views
         self.plain = {}
@@ -209,7 +210,7 @@ class FakeActions(Actions):
         self.root = RootRules(lambda _: Level.RESTRICTED, None)
 
     def launchable(self, identity: Identity) -> tuple[str, ...] | None:
-        return None
+        return self.may_launch_in
 
     async def _claims(
         self, namespace: str, *, identity: Identity | None

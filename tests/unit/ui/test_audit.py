@@ -103,7 +103,9 @@ async def test_where_kubernetes_decides_no_sign_ins_are_shown(tmp_path: Path) ->
         ui = replace(seen_by(Scope(namespaces=frozenset({"apps"})), trail, BOB), by_owner=False)
         seen = sight(ui, BOB, parse("/admin/audit").trail, everyone=True, key=None)
         positions = [each.position for each in (await trail.find(seen.query)).entries]
+        words = text(await page_for(ui, parse("/admin/audit"), BOB))
     assert positions == [2, 1]
+    assert "of everybody in apps." in words
 
 
 async def test_without_a_database_the_page_says_where_the_trail_is() -> None:

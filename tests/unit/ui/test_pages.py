@@ -146,6 +146,23 @@ async def test_the_lists(count: int, everyone: bool) -> None:
     assert ("Nothing launched yet" in text(page)) is (count == 0 and not everyone)
 
 
+@pytest.mark.parametrize("everyone", [False, True])
+def test_who_has_no_role_is_not_told_that_there_is_nothing(everyone: bool) -> None:
+    view = fixtures.listing()
+    assert "You have no role yet" not in text(releases.empty(view, everyone=everyone))
+    assert "You have no role yet" in text(
+        releases.empty(replace(view, nowhere=True), everyone=everyone)
+    )
+
+
+@pytest.mark.parametrize("namespaces", [(), ("apps",)])
+async def test_who_may_launch_nowhere_is_told_so(namespaces: tuple[str, ...]) -> None:
+    ui, actions = context()
+    actions.may_launch_in = namespaces
+    page = await page_for(ui, Route(Page.LAUNCH), ADA)
+    assert ("You may not launch apps in any namespace" in text(page)) is (not namespaces)
+
+
 def names(pushed: Mapping[str, str]) -> list[str]:
     """The releases that an encoded list names, in its order."""
     return re.findall(r'"key":"([^"]+)"', "".join(pushed.values()))

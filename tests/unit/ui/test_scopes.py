@@ -50,6 +50,7 @@ from portal.ui import ids
 from portal.ui.app import layout as app_page
 from portal.ui.app.live import APP_PARTS
 from portal.ui.live_views import opener, spelled
+from portal.viewmodels.query import EVERYTHING
 from portal.viewmodels.urls import ExternalAddresses
 from portal.web.authorization import Authorization
 from portal.web.metrics import Metrics
@@ -325,6 +326,7 @@ async def test_what_is_withheld_on_the_page_of_anothers_app(site: Site) -> None:
         ids.APP_HISTORY,
         ids.APP_SHARED,
         ids.APP_HAND_OVER,
+        ids.APP_PEOPLE,
     ):
         assert pushed[id] == {"className": "gone"}, id
     page = str(app_page.layout(site.ui, BOB, KEY))
@@ -339,6 +341,12 @@ async def test_what_the_owner_is_offered(site: Site) -> None:
     for id in (ids.APP_MANIFEST, ids.APP_HISTORY, ids.APP_SHARED, ids.APP_HAND_OVER):
         assert pushed[id] == {"className": ""}, id
     assert NOTES in str(app_page.layout(site.ui, ANN, KEY))
+
+
+async def test_a_list_knows_who_may_see_no_namespace(site: Site) -> None:
+    for namespaces, nowhere in ((None, False), (frozenset({"apps"}), False), (frozenset(), True)):
+        scope = Scope(namespaces=namespaces)
+        assert site.ui.list_view(scope, EVERYTHING).nowhere is nowhere
 
 
 async def test_the_portals_own_release_is_looked_at_and_not_changed(site: Site) -> None:
@@ -359,7 +367,7 @@ async def test_sharing_reaches_those_who_look_already(site: Site) -> None:
     assert NOTES in await seen_by(subscription)
     site.release(KEY, ANNS)
     seen = await seen_by(subscription)
-    assert "Only its owners and those it is shared with see them." in seen
+    assert "You may not see its values: ask its owner" in seen
     assert NOTES not in seen
 
 
@@ -373,7 +381,7 @@ async def test_an_owner_who_is_known_only_when_the_body_is_read(site: Site) -> N
     site.hub.start()
     subscription = site.hub.subscribe(ANN)
     site.hub.watch(subscription, app_topic(old))
-    assert "Only its owners and those it is shared with see them." in await seen_by(subscription)
+    assert "You may not see its values: ask its owner" in await seen_by(subscription)
     annotations = {"commonAnnotations": {"dash-portal.io/launched-by": "ann"}}
     site.store.put_detail(ReleaseRevision(old, 1, chart="x", values=annotations, notes=NOTES))
     assert NOTES in await seen_by(subscription)
