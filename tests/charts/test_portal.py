@@ -1329,7 +1329,7 @@ def test_where_kubernetes_decides_the_notes_say_how_people_get_roles(helm: Helm)
     rendered = helm.template(CHART, {"image": IMAGE, **values}, release="portal", namespace="apps")
     assert len(named) == 2
     assert named <= {each["metadata"]["name"] for each in rendered.all("ClusterRole")}
-    assert "only these count (authorization.groups): team-a, team b." in notes
+    assert "only these count (authorization.groups): team-a; team b; CN=c,OU=d." in notes
     assert "adminGroups" not in notes
     assert "Its account may read Secrets there" in notes
 
