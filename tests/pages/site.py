@@ -28,6 +28,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from portal.audit.chain import Draft, fields_of
 from portal.audit.store import append
 from portal.auth.authorizer import NoRights
+from portal.auth.kubernetes import KubernetesRights
 from portal.auth.oidc.administration import PresentSession, SessionAdministration
 from portal.catalog.catalog import Catalog
 from portal.catalog.sources import Source, SourceState
@@ -52,6 +53,7 @@ from portal.domain.namespaces import NamespaceRules
 from portal.domain.objects import Quota
 from portal.domain.operations import Operation
 from portal.domain.owners import Owners, label_of
+from portal.domain.reviews import ResourceAttributes
 from portal.domain.role_bindings import read_subject
 from portal.history.longer import LongHistory
 from portal.history.model import ChartRange
@@ -117,6 +119,8 @@ class Site:
     inspect: InspectImage = uninspected
     open_mode: bool = False
     known: bool = True
+    allowed: Mapping[str, frozenset[ResourceAttributes]] | None = None
+    """What Kubernetes lets the user do, by namespace; None: owners decide."""
     trail: Sequence[Event] | None = None
     projects: Callable[[], Cluster] = Cluster
     """The cluster of projects."""
@@ -207,7 +211,11 @@ class PageActions(FakeActions):
         self._of = app._context
         self.plain = app._actions.plain
         self._load_tests = app._actions._load_tests
+        self._launchable = app._actions.launchable
         self.kept = {"replicaCount": 2}
+
+    def launchable(self, identity: Identity) -> tuple[str, ...] | None:
+        return self._launchable(identity)
 
     def existing(self, identity: Identity, key: Key) -> Any:
         self._know(identity, key)
@@ -519,12 +527,14 @@ class Sites:
             forms=replace(views.forms, presets=PRESETS),
             sessions=views.sessions if site.sessions is None else Listed(site.sessions),
             people=views.people if site.roles is None else Held(site.roles),
-            by_owner=site.roles is None,
+            by_owner=site.roles is None and site.allowed is None,
         )
         if app._links is not None:
             app._links._recorder = UNRECORDED  # nothing writes the trail here
         if not site.known:
             app._rights._authorizer = Silent()
+        if site.allowed is not None:
+            app._rights._authorizer = Allowed(KubernetesRights(NamespaceRules(), site.allowed))
         app.hub.start()
         portal = await asyncio.to_thread(app.site)
         return portal if site.open_mode else LoginProxy(portal, site.user, site.groups)
@@ -578,6 +588,16 @@ class Silent:
 
     async def rights(self, identity: Identity) -> NoRights:
         raise ClusterUnavailable("Kubernetes does not answer.")
+
+
+class Allowed:
+    """An authorizer that gives everybody the same rights."""
+
+    def __init__(self, rights: KubernetesRights) -> None:
+        self._rights = rights
+
+    async def rights(self, identity: Identity) -> KubernetesRights:
+        return self._rights
 
 
 class Running:

@@ -13,6 +13,7 @@ from typing import Any
 from msgspec.structs import replace
 from playwright.sync_api import Page as Tab
 
+from portal.auth.kubernetes import NEEDS, ROLES
 from portal.auth.oidc.administration import PresentSession
 from portal.catalog.sources import ChartPreset, Source, SourceKind, SourceState
 from portal.domain.audit import Event, Outcome
@@ -22,6 +23,7 @@ from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.namespaces import NamespaceRules
 from portal.domain.projects import INCOMPLETE
+from portal.domain.reviews import ResourceAttributes
 from portal.domain.role_bindings import Subject
 from portal.images.report import Existence, ImageReport
 from portal.projects.form import check
@@ -202,12 +204,14 @@ SESSIONS = tuple(
         1,
     )
 )
-ROLES = (
+HELD = (
     HeldRole(Subject("user", "ann@example.org"), "launcher", "dash-portal-launcher-ann", made=True),
     HeldRole(Subject("group", 8 * "team-" + "a"), "edit", 8 * "binding-" + "b", made=False),
 )
 
 EVERYTHING = Site(APPS, charts=CATALOGUE, inspect=inspected, projects=some_projects)
+VIEWER = frozenset[ResourceAttributes]().union(*(NEEDS[each] for each in ROLES["viewer"]))
+
 SITES = {
     "portal": EVERYTHING,
     "open": Site(APPS, charts=CATALOGUE, open_mode=True),
@@ -219,6 +223,8 @@ SITES = {
         projects=some_projects,
     ),
     "unknown": Site(APPS, known=False, charts=CATALOGUE),
+    "without-role": Site(APPS, groups="guests", charts=CATALOGUE, allowed={}),
+    "viewer": Site(APPS, groups="guests", charts=CATALOGUE, allowed={"apps": VIEWER}),
     "empty": Site(),
     "loading": Site(sources=unsynced),
     "stale": Site({"well": WELL}, sources=stale),
@@ -229,9 +235,9 @@ SITES = {
     "asking": Site(user="ann", groups="guests", trail=EVENTS[:1]),
     "cut-off": Site(trail=(), projects=Unreachable),
     "away": Site(APPS, trail=()),
-    "signed-in": Site({"well": WELL}, sessions=SESSIONS, roles=ROLES),
+    "signed-in": Site({"well": WELL}, sessions=SESSIONS, roles=HELD),
     "signed-in-guest": Site(user="grace", groups="guests", sessions=SESSIONS),
-    "crowded": Site({"well": WELL}, sessions=200 * SESSIONS, roles=40 * ROLES),
+    "crowded": Site({"well": WELL}, sessions=200 * SESSIONS, roles=40 * HELD),
     "nobody": Site({"well": WELL}, sessions=(), roles=()),
     "sharing": Site(APPS, trail=EVENTS[:1], links=True),
 }
@@ -349,6 +355,7 @@ STATES: tuple[State, ...] = (
             ("loading", "", "#releases-empty .spinner-border", "loading"),
             ("stale", "", "[data-testid=notice]", "stale"),
             ("refused", "", "h1", "guest"),
+            ("no-role", "", "[data-testid=nowhere]", "without-role"),
             ("unknown-rights", "", "[data-testid=unanswered]", "unknown"),
             ("open-mode", "", "#open-mode", "open"),
         )
@@ -439,6 +446,8 @@ STATES: tuple[State, ...] = (
     app("loading", of="nothing", site="loading"),
     app("stale", "#app-stale [data-testid=notice]", of="well", site="stale"),
     app("refused", of="scaled", site="guest"),
+    app("hidden", of="scaled", site="without-role"),
+    app("viewer", of="scaled", site="viewer"),
     app("unknown-rights", of="scaled", site="unknown"),
     app("open-mode", "#open-mode", of="scaled", site="open"),
     app("unfolded", "[data-testid=revision]", unfold, of="scaled"),
@@ -583,6 +592,7 @@ STATES: tuple[State, ...] = (
     State(Page.LAUNCH, "connect-gone", connect_path("apps", "gone:80"), "[data-testid=notice]"),
     State(Page.LAUNCH, "connect", connect_path("apps", "well:80"), "#launch-name"),
     State(Page.LAUNCH, "open-mode", "/launch", "#open-mode", site="open"),
+    State(Page.LAUNCH, "no-role", "/launch", "[data-testid=notice]", site="without-role"),
     State(
         Page.LAUNCH,
         "upgrade",
