@@ -9,6 +9,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 
+from msgspec.structs import replace
+
 from portal.domain.errors import Conflict, LimitReached, PortalError
 from portal.domain.identity import Identity
 from portal.domain.keys import Key
@@ -82,9 +84,12 @@ class Download:
 
     async def _kept(self, app: Key, target: Target, since: int | None) -> AsyncGenerator[str, None]:
         """Yield the log of one container; raises ``Conflict`` if it is not kept."""
+        asked = target
         for left in reversed(range(ATTEMPTS)):
+            if left < ATTEMPTS - 1 and target.previous:
+                asked = replace(target, previous=not self._has_ended(app, target))
             try:
-                async with aclosing(self._one(app, target, since)) as parts:
+                async with aclosing(self._one(app, asked, since)) as parts:
                     async for part in parts:
                         yield part
             except Conflict:
@@ -93,6 +98,18 @@ class Download:
                 await asyncio.sleep(AGAIN)
             else:
                 return
+
+    def _has_ended(self, app: Key, target: Target) -> bool:
+        """Return True if the container has ended, and the kubelet has not looked after it yet.
+
+        For some ten seconds its log is the newest run's, and the one before has been removed.
+        """
+        return any(
+            each.name == target.container and each.state == "terminated"
+            for pod in self._pods(app)
+            if pod.uid == target.uid
+            for each in pod.containers
+        )
 
     async def _one(self, app: Key, target: Target, since: int | None) -> AsyncGenerator[str, None]:
         splitter, keys = Splitter(), PrivateKeys()

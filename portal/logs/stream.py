@@ -58,6 +58,12 @@ class StreamState(StrEnum):
     FAILED = "failed"
 
 
+ATTEMPTS = 5
+"""Attempts to read the previous run of a container that is not running. When it has ended once
+more, the kubelet removes the run before, and for some ten seconds its status names that one.
+"""
+
+
 class Timing(Struct, frozen=True):
     """Times of a stream, all in seconds.
 
@@ -104,6 +110,8 @@ def after(
     match error:
         case None if previous:
             return Next(StreamState.ENDED, "The end of the previous run.", over=True)
+        case Conflict() if previous and condition.state == "waiting" and failures < ATTEMPTS:
+            return Next(StreamState.WAITING, "The container has just ended.", pause)
         case Conflict() if previous:
             return Next(StreamState.ENDED, "The log of the previous run is not kept.", over=True)
         case Conflict() | None if condition.state != "running":

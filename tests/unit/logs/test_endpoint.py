@@ -34,7 +34,7 @@ from portal.logs.endpoint import (
 from portal.logs.hub import LogHub
 from portal.logs.targets import Selection
 from tests.unit.logs.fakes import FAST, Logs, nothing_hidden
-from tests.unit.logs.test_targets import APP, pod
+from tests.unit.logs.test_targets import APP, container, pod
 from tests.unit.recorder import Kept
 
 QUERY = "?namespace=apps&name=web"
@@ -324,6 +324,38 @@ def test_a_log_that_is_not_kept_is_asked_for_again(monkeypatch: pytest.MonkeyPat
         never = client.get(DOWNLOAD_PATH + QUERY).text
     assert kept.splitlines() == ["# a / main", "1970-01-01T00:00:01.000Z the last words"]
     assert never.splitlines() == ["# a / main", "# The log of this run is not kept."]
+
+
+async def test_of_a_container_that_has_just_ended_again_the_newest_run_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The kubelet has removed the run before, which the status names for seconds."""
+    monkeypatch.setattr(download_module, "AGAIN", 0)
+    running, ended = (
+        pod("a", container(state=state, restarts=2)) for state in ("running", "terminated")
+    )
+    now = [running]
+    asked: list[bool] = []
+
+    class Kubelet(Logs):
+        @asynccontextmanager
+        async def open(self, *_: object, **how: Any) -> AsyncIterator[AsyncIterator[bytes]]:
+            asked.append(how["previous"])
+            now[0] = ended
+
+            async def chunks() -> AsyncIterator[bytes]:
+                if how["previous"]:
+                    yield b"unable to retrieve container logs for containerd://ead3\n"
+                else:
+                    yield b"1970-01-01T00:00:01.000001000Z the last words\n"
+
+            yield chunks()
+
+    download = Download(Kubelet(), lambda _: now, nothing_hidden)
+    selection = Selection(APP, "a", "main", previous=True)
+    text = "".join([part async for part in download.text(selection, 0)])
+    assert text.splitlines()[1:] == ["1970-01-01T00:00:01.000Z the last words"]
+    assert asked == [True, False]
 
 
 def test_downloads_are_limited_for_each_user_and_for_all() -> None:

@@ -251,6 +251,12 @@ async def test_an_app_that_writes_without_end_costs_no_other_one_its_lines() -> 
             Next(StreamState.ENDED, "The log of the previous run is not kept.", over=True),
         ),
         (
+            Conflict("removed"),
+            Condition("waiting", reason="Error"),
+            True,
+            Next(StreamState.WAITING, "The container has just ended.", 1.0),
+        ),
+        (
             Conflict("waiting to start"),
             Condition("waiting", reason="ContainerCreating"),
             False,
