@@ -20,7 +20,15 @@ from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.namespaces import NamespaceRules
 from portal.domain.operations import Operation, OperationPhase
-from portal.domain.owners import Owners, Role, is_about_owners, label_of, owners_in
+from portal.domain.owners import (
+    MOST_SHARED,
+    Owners,
+    Role,
+    is_about_owners,
+    label_of,
+    owners_in,
+    read_entries,
+)
 from portal.domain.role_bindings import RoleBinding, Subject
 from portal.operations.ports import NoSeal
 from portal.operations.renewer import RunningOperation
@@ -426,7 +434,7 @@ async def test_one_that_is_cancelled_says_what_could_not_be_undone(portals: list
     assert "Not all could be undone: bob has the role administrator now." in ended.error
 
 
-SHARED = {Role.VIEW: "user:eve"}
+SHARED = {Role.VIEW: ", ".join(f"user:eve-{number}" for number in range(MOST_SHARED))}
 
 
 @pytest.mark.parametrize("writes", range(REVISIONS))
@@ -438,6 +446,8 @@ async def test_sharing_is_whole_or_has_not_begun(
     after = Portal(kubernetes=False, first=first)
     portals.append(after)
     ended = await after.recovered()
-    wanted = Owners(label_of("ann"), (label_of("view:user:eve"),)) if writes else BEFORE
+    wanted = Owners(label_of("ann"), read_entries(SHARED[Role.VIEW], Role.VIEW)[0])
+    if not writes:
+        wanted = BEFORE
     assert after.noted == REVISIONS * [wanted]
     assert ended.phase is (OperationPhase.SUCCEEDED if writes else OperationPhase.INTERRUPTED)
