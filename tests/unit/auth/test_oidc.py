@@ -517,6 +517,24 @@ async def test_tabs_that_sign_in_again_leave_room_for_each_other() -> None:
     assert (await portal.finish(portal.idp.sign_in_at(last.location))).location == "/last"
 
 
+async def test_a_session_and_tabs_that_sign_in_leave_room_for_each_other() -> None:
+    portal = Portal()
+    portal.idp.changes = {"groups": groups(200)}
+    long = "/apps?q=" + "".join(groups(25))
+    begun: list[Step] = []
+    for _ in range(MOST_PENDING):
+        portal.idp.now += 1
+        begun.append(await portal.begin(long))
+    for step in begun[::-1]:  # those without room come back to the first page
+        assert (await portal.finish(portal.idp.sign_in_at(step.location))).location in {long, "/"}
+        assert len(portal.headers()[0][1]) < 8000
+        assert await portal.who() == "ann@example.com"
+    for _ in range(MOST_PENDING):
+        await portal.begin(long)
+        assert len(portal.headers()[0][1]) < 8000
+        assert await portal.who() == "ann@example.com"
+
+
 async def test_kubernetes_own_groups_are_left_out() -> None:
     portal = Portal()
     portal.idp.changes = {"groups": ["system:masters", "SYSTEM:x", "data", "", 7, "data"]}
