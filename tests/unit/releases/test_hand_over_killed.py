@@ -434,6 +434,25 @@ async def test_one_that_is_cancelled_says_what_could_not_be_undone(portals: list
     assert "Not all could be undone: bob has the role administrator now." in ended.error
 
 
+async def test_one_that_may_not_finish_undoing_does_not_say_that_it_did(
+    portals: list[Portal],
+) -> None:
+    """A portal that stops gives it some seconds."""
+    portal = await first_portal(portals, kubernetes=True)
+    portal.kill.made, portal.kill.after = 0, 2
+    begun = await portal.actions.hand_over(ANN, KEY, ALL_ROLES)
+    running = portal.operations.executor._running[KEY]
+    await portal.kill.over.wait()
+    portal.kill.over.clear()
+    await portal.actions.cancel(BOB, KEY)
+    await portal.kill.over.wait()
+    assert running.task is not None
+    running.task.cancel()
+    ended = await portal.ended(begun)
+    assert ended.phase is OperationPhase.FAILED
+    assert "bob may be noted as the owner; bob has the role administrator now." in ended.error
+
+
 SHARED = {Role.VIEW: ", ".join(f"user:eve-{number}" for number in range(MOST_SHARED))}
 
 
