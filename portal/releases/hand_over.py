@@ -144,7 +144,8 @@ class HandOver(Action):
         """
         operation = progress.operation
         found = await complete_owners(self._records, progress, left)
-        asked = HandOverRequest(*(operation.asked.get(each, "") for each in ("to", "keep", "role")))
+        fields = HandOverRequest.__struct_fields__
+        asked = HandOverRequest(*(operation.asked.get(each, "") for each in fields))
         to, _ = read_person(asked.to)
         noted = bool(to) and found.owner == label_of(to)
         unfinished = unfinished_words(
