@@ -194,9 +194,9 @@ class SignIn:
             query.get("code", ""), pending.verifier, pending.nonce
         )
         session = self._sessions.begin(tokens)
-        self._tell(audit.SIGN_IN, session)
         hint = self._kept.close(Kept(tokens.id_token)) if tokens.id_token else ""
         cookies = self.session_cookies(session, hint, new=True)
+        self._tell(audit.SIGN_IN, session)
         received.pop(self._cookies.name(name), None)
         # Tabs that sign in at the same time and lose theirs come back to the first page.
         dropped = self._given_up(received, kept=sum(map(len, cookies)))

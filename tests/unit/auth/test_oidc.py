@@ -480,12 +480,15 @@ async def test_many_groups_need_two_cookies_and_too_many_are_refused() -> None:
     assert len(portal.headers()[0][1]) < 8000
     found = await portal.authenticator.authenticate(portal.headers())
     assert len(found.identity.groups) == 200
+    told: list[str] = []
+    portal.sign_in.on_change(lambda action, identity: told.append(action))
     portal.idp.changes = {"groups": groups(270)}
     with pytest.raises(Unauthenticated, match="too many groups"):
         await portal.signed_in()
     portal.idp.changes = {"groups": groups(900)}
     with pytest.raises(Unauthenticated, match="too long"):
         await portal.signed_in()
+    assert told == [], "nobody has signed in"
     portal.idp.changes = {"groups": []}
     await portal.signed_in()
     assert f"{NAME}-2" not in portal.jar
