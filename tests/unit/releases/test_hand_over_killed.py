@@ -470,3 +470,19 @@ async def test_sharing_is_whole_or_has_not_begun(
         wanted = BEFORE
     assert after.noted == REVISIONS * [wanted]
     assert ended.phase is (OperationPhase.SUCCEEDED if writes else OperationPhase.INTERRUPTED)
+
+
+async def test_sharing_that_does_not_say_what_was_asked_is_not_said_to_have_done_nothing(
+    portals: list[Portal], gone: list[RunningOperation]
+) -> None:
+    """An older version of the portal did not note it."""
+    first = await first_portal(portals, kubernetes=False)
+    gone.append(await first.killed(first.actions.share(ANN, KEY, SHARED), 1))
+    lease = first.leases.now[KEY]
+    first.leases.now[KEY] = replace(lease, operation=replace(lease.operation, asked={}))
+    after = Portal(kubernetes=False, first=first)
+    portals.append(after)
+    ended = await after.recovered()
+    assert ended.phase is OperationPhase.INTERRUPTED
+    assert "cannot be told how far it was" in ended.error
+    assert len(set(after.noted)) == 1
