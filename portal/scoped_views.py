@@ -257,7 +257,7 @@ class ScopedViews:
         return connections(self._store.snapshot.apps, namespace)
 
     def releases(self, scope: Scope, query: ListQuery) -> ListView:
-        """One page of the list: of all releases, or of those that the viewer launched."""
+        """One page of the list: of all releases, or of those that the viewer owns."""
         snapshot, now = self._store.snapshot, datetime.now(UTC)
         catalog = self._catalog()
         rows = self._rows if scope.may(Permission.READ_VALUES) else self._public_rows

@@ -15,3 +15,9 @@ async def until(condition: Callable[[], bool], *, seconds: float = 20) -> None:
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - nothing could set an event
             await asyncio.sleep(0.001)
+
+
+async def settled() -> None:
+    """Let all tasks get as far as they do without a timer or another thread."""
+    for _ in range(20):
+        await asyncio.sleep(0)

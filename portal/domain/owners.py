@@ -96,7 +96,8 @@ NOBODY = Owners()
 def owners_in(labels: Mapping[str, str]) -> Owners:
     """Return the owners that the labels of a record name."""
     owner = labels.get(LAUNCHED_BY, "")
-    shared = sorted(name for name in labels if name.startswith(f"{SHARED_WITH}."))
+    shared = [name for name in labels if name.startswith(f"{SHARED_WITH}.")]
+    shared.sort(key=lambda name: (len(name), name))  # as they are numbered: 9 before 10
     if not (owner or shared):
         return NOBODY
     return Owners(owner, tuple(labels[name] for name in shared))

@@ -63,7 +63,7 @@ def short(link: Link) -> Link:
 
 
 def link_in(seal: Seal, token: str) -> Link | None:
-    """Return the link of a token, as short as it may be; None for any other text.
+    """Return the link of a token, mostly a ``short`` one; None for any other text.
 
     Of the spellings that base64 allows for the same bytes only the portal's own counts.
     """

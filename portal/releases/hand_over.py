@@ -9,6 +9,7 @@ they are, since it acts for nobody: handing over once more goes on from there.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 
@@ -143,7 +144,8 @@ class HandOver(Action):
         """
         operation = progress.operation
         found = await complete_owners(self._records, progress, left)
-        asked = HandOverRequest(*(operation.asked.get(each, "") for each in ("to", "keep", "role")))
+        fields = HandOverRequest.__struct_fields__
+        asked = HandOverRequest(*(operation.asked.get(each, "") for each in fields))
         to, _ = read_person(asked.to)
         noted = bool(to) and found.owner == label_of(to)
         unfinished = unfinished_words(
@@ -274,19 +276,30 @@ async def _undone(progress: Progress) -> AsyncGenerator[Undo]:
     except BaseException as error:
         if progress.left:
             raise
-        left: list[str] = []
-        for what, back in reversed(undo):
-            try:
-                await back()
-            except PortalError:
-                left.append(what)
-        if left:
+        if left := await _not_undone(undo, progress):
             why = error.message if isinstance(error, PortalError) else "It was ended half-way."
             raise Conflict(
                 f"{why} Not all could be undone: {'; '.join(left)}.",
                 "Look at Owner and sharing, and put it right there.",
             ) from error
         raise
+
+
+async def _not_undone(undo: Undo, progress: Progress) -> list[str]:
+    """Undo what was done, the last first; return what could not be, in words."""
+    left: list[str] = []
+    while undo:
+        what, back = undo.pop()
+        try:
+            await back()
+        except PortalError:
+            left.append(what)
+        except asyncio.CancelledError:
+            if progress.left:
+                raise
+            # A portal that stops waits no longer.
+            return [*left, what, *(each for each, _ in reversed(undo))]
+    return left
 
 
 def _applied(

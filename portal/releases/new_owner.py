@@ -18,6 +18,11 @@ NOTHING = "nothing"
 ROLES_KEPT = "roles"
 """The giver keeps the roles in the namespace, where Kubernetes decides: as ``keep``."""
 
+CANNOT_BE_TOLD = (
+    "The portal stopped while this was under way, and it cannot be told how far it was."
+)
+"""The error of an interrupted operation of which is not noted what was asked."""
+
 
 class HandOverRequest(Struct, frozen=True):
     """A hand-over as it is asked for.
@@ -205,7 +210,7 @@ def unfinished_words(
     """
     if not to:
         return (
-            "The portal stopped while this was under way, and it cannot be told how far it was.",
+            CANNOT_BE_TOLD,
             "Look at Owner and sharing, and hand it over again if it is not as it should be.",
         )
     gives, takes = roles and bool(asked.role), roles and asked.keep == NOTHING

@@ -1,7 +1,7 @@
 """People: who has which role in an app's namespace, and giving roles, where Kubernetes decides.
 
-Everything is done as the person who asks, so the API server decides: whoever may not list
-RoleBindings sees none, and nobody gives a role that allows more than they have themselves.
+Everything is done as the person who asks, so the API server decides, and nobody gives a role that
+allows more than they have themselves. Whoever may not list and make RoleBindings sees none.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class People:
         """Return who has which role in the namespace of a release, in order.
 
         Raises:
-            Forbidden: ``identity`` may not see the release, or not list RoleBindings there.
+            Forbidden: ``identity`` may not give roles there, or not list RoleBindings.
         """
         await self._access.check(identity, Permission.GRANT, key)
         found = await self._roles.listed(key.namespace, identity=identity)
@@ -73,7 +73,7 @@ class People:
 
         Raises:
             InvalidInput: by ``role`` and ``who``.
-            Forbidden: ``identity`` may not see the release, or not give that role.
+            Forbidden: ``identity`` may not give roles there, or not that one.
             Conflict: they have it.
         """
         await self._access.check(identity, Permission.GRANT, key)
@@ -101,7 +101,7 @@ class People:
         """Take back a role by its RoleBinding, if the portal has made it.
 
         Raises:
-            Forbidden: ``identity`` may not see the release, or not delete RoleBindings there.
+            Forbidden: ``identity`` may not give roles there, or not delete RoleBindings.
             NotFound: there is no such RoleBinding, or the portal has not made it.
         """
         await self._access.check(identity, Permission.GRANT, key)

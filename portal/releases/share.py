@@ -15,7 +15,7 @@ from portal.operations.interrupted import Interrupted
 from portal.operations.outcome import InterruptedOutcome
 from portal.operations.progress import Progress
 from portal.releases.changes import Changes
-from portal.releases.new_owner import case_words
+from portal.releases.new_owner import CANNOT_BE_TOLD, case_words
 from portal.releases.owner_records import complete_owners
 from portal.releases.plan import Plan
 from portal.releases.ports import Records
@@ -80,7 +80,10 @@ class Share(Action):
             Interrupted: that is not what was asked for.
         """
         found = await complete_owners(self._records, progress, left)
-        if shared_names(found.shared) != progress.operation.asked.get("shared"):
+        asked = progress.operation.asked.get("shared")
+        if asked is None:
+            raise Interrupted(CANNOT_BE_TOLD, "Look at Owner and sharing.")
+        if shared_names(found.shared) != asked:
             raise Interrupted("The portal stopped before anything was changed.", "Try again.")
 
 

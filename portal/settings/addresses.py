@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
+from portal.auth.addresses import origin_of
 from portal.auth.hosts import allowed_host_problem
 from portal.settings.part import Names, Part
 
@@ -62,6 +63,16 @@ class AddressSettings(Part):
             "back from a sign-in (required in the mode `oidc`)."
         ),
     ] = ""
+
+    @field_validator("trusted_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            if not origin_of(each).startswith(("http://", "https://")):
+                raise ValueError(
+                    f"{each[:100]!r} is no origin; write it as https://portal.example.com"
+                )
+        return value
 
     @field_validator("allowed_hosts")
     @classmethod

@@ -288,7 +288,7 @@ def list_view(
     unanswered: str = "",
     nowhere: bool = False,
 ) -> ListView:
-    """The view of a query; with ``owner``, of the releases that user launched.
+    """The view of a query; with ``owner``, of the releases that user owns.
 
     ``unanswered`` explains why the viewer's rights are not known; "" if they are. ``nowhere``: they
     may see no namespace.

@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from portal.domain.errors import DatabaseUnavailable, NotFound, PortalError
 from portal.links.token import PATH
+from portal.web.plain_page import document
 
 VIEW_PATH = f"{PATH}/view"
 
@@ -51,6 +52,13 @@ Raises ``NotFound`` if it shows nothing, and another ``PortalError`` if that can
 """
 
 
+_BODY = """<main>
+      <div class="page" id="shared" aria-busy="true"><p>Loading …</p></div>
+      <noscript>This page needs JavaScript.</noscript>
+      <p class="words quiet-text" id="shared-state" role="status"></p>
+    </main>"""
+
+
 class LinkPages:
     """The ASGI application for ``paths``.
 
@@ -72,29 +80,10 @@ class LinkPages:
     async def _page(self, request: Request) -> Response:
         if request.method != "GET":
             return _refused(405, "Only GET is allowed.", "")
-        return HTMLResponse(
-            f"""<!DOCTYPE html>
-<html lang="en">
-  <head>
-    <meta charset="utf-8">
-    <meta name="viewport" content="width=device-width, initial-scale=1">
-    <meta name="color-scheme" content="light dark">
-    <meta name="referrer" content="no-referrer">
-    <title>Shared app · Dash Portal</title>
+        head = f"""<meta name="referrer" content="no-referrer">
     {self._head}
-    <script src="{self._script}" defer></script>
-  </head>
-  <body>
-    <main>
-      <div class="page" id="shared" aria-busy="true"><p>Loading …</p></div>
-      <noscript>This page needs JavaScript.</noscript>
-      <p class="words quiet-text" id="shared-state" role="status"></p>
-    </main>
-  </body>
-</html>
-""",
-            headers=_HEADERS,
-        )
+    <script src="{self._script}" defer></script>"""
+        return HTMLResponse(document("Shared app", head, _BODY), headers=_HEADERS)
 
     async def _view(self, request: Request) -> Response:
         if request.method != "POST":

@@ -1,4 +1,4 @@
-"""Pages without Dash, for when there is no other: one message, and a way on."""
+"""Pages without Dash, and one with a message and a way on for when there is no other."""
 
 from __future__ import annotations
 
@@ -31,26 +31,31 @@ def plain_page(
     if link is not None:
         address, words = link
         on = f'<a class="btn btn-primary" href="{html.escape(address)}">{html.escape(words)}</a>'
+    body = f"""<main class="empty">
+      <h1>{html.escape(title)}</h1>
+      {said}
+      {on}
+    </main>"""
     return HTMLResponse(
-        f"""<!DOCTYPE html>
+        document(title, f"{refresh}{head}", body),
+        status,
+        headers={**NO_STORE, **(headers or {})},
+    )
+
+
+def document(title: str, head: str, body: str) -> str:
+    """Return a whole HTML document; ``head`` and ``body`` are HTML, ``title`` is text."""
+    return f"""<!DOCTYPE html>
 <html lang="en">
   <head>
     <meta charset="utf-8">
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <meta name="color-scheme" content="light dark">
     <title>{html.escape(title)} · Dash Portal</title>
-    {refresh}
     {head}
   </head>
   <body>
-    <main class="empty">
-      <h1>{html.escape(title)}</h1>
-      {said}
-      {on}
-    </main>
+    {body}
   </body>
 </html>
-""",
-        status,
-        headers={**NO_STORE, **(headers or {})},
-    )
+"""

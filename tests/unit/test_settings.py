@@ -81,6 +81,14 @@ def test_an_allowed_host_is_a_bare_name(host: str):
         Settings.from_env({"DASH_PORTAL_ALLOWED_HOSTS": host})
 
 
+@pytest.mark.parametrize(
+    "origin", ["x", "portal.example.com", "ftp://x", "https://", "https://x:y"]
+)
+def test_a_trusted_origin_has_scheme_and_host(origin: str):
+    with pytest.raises(SettingsError, match=r"TRUSTED_ORIGINS.*no origin"):
+        Settings.from_env({"DASH_PORTAL_TRUSTED_ORIGINS": origin})
+
+
 def test_presets(tmp_path: Path):
     file = tmp_path / "presets.yaml"
     settings = Settings.from_env(WHOLE | {"DASH_PORTAL_PRESETS_FILE": str(file)})
@@ -280,7 +288,7 @@ def test_pages_of_the_public_address_are_the_portals_own():
     """A proxy may not pass the Host header on, as nginx by itself: changes come from there."""
     given = {
         "DASH_PORTAL_PUBLIC_URL": "https://Portal.example.com:443/",
-        "DASH_PORTAL_TRUSTED_ORIGINS": "https://other.example.com/, http://localhost:8080, x",
+        "DASH_PORTAL_TRUSTED_ORIGINS": "https://other.example.com/, http://localhost:8080",
     }
     assert Settings.from_env(OIDC | given).own_origins() == {
         "https://portal.example.com",

@@ -9,6 +9,7 @@ from contextlib import suppress
 import pytest
 
 from portal.turns import Turns
+from tests.waiting import settled, until
 
 LONG = 60.0
 
@@ -53,11 +54,6 @@ class Work:
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
 
-async def settled() -> None:
-    for _ in range(10):
-        await asyncio.sleep(0)
-
-
 @pytest.fixture
 async def work() -> AsyncIterator[Work]:
     made = Work(Turns(2, LONG))
@@ -86,9 +82,7 @@ async def test_work_that_is_ended_leaves_its_turn(work: Work) -> None:
 async def test_a_turn_is_over_after_its_time_and_given_back_once() -> None:
     work = Work(Turns(1, 0.01))
     await work.begin("a", "b")
-    async with asyncio.timeout(20):
-        while len(work.at_work) < 2:  # noqa: ASYNC110 - nothing tells of it
-            await asyncio.sleep(0.01)
+    await until(lambda: len(work.at_work) == 2)
     await work.over()
     work._turns._longest = LONG
     await work.begin("c", "d")

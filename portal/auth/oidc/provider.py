@@ -113,6 +113,8 @@ class Provider:
         self._keys_read = float("-inf")
         self._keys_due = float("-inf")
         self._reading = asyncio.Lock()
+        self._failed: Unavailable | None = None
+        """The error of the last reading of the keys that failed."""
         self._told: set[int] = set()
         """The statuses of the userinfo endpoint that were logged."""
 
@@ -162,14 +164,22 @@ class Provider:
         return self.known_claims(token)
 
     async def _read_keys(self, *, again: bool) -> None:
-        """Read the keys if that is due; or ``again``, for a token with one that is not known."""
+        """Read the keys if that is due; or ``again``, for a token with one that is not known.
+
+        Whoever has waited for a reading that failed is told so: one after the other would wait for
+        a provider that does not answer.
+        """
+        failed = self._failed
         async with self._reading:
             now = self._clock()
             if now < self._keys_due and not (again and now - self._keys_read >= PAUSE):
                 return
+            if self._failed is not None and self._failed is not failed:
+                raise Unavailable(self._failed.message, self._failed.advice)
             try:
                 keys = Keys.read(_json(await self._ask((await self.endpoints()).keys)))
-            except Unavailable:
+            except Unavailable as error:
+                self._failed = error
                 if again or not self._keys or now - self._keys_read > KEYS_FOR:
                     raise
                 self._keys_due = self._clock() + PAUSE

@@ -132,8 +132,11 @@ class SignIn:
         pending = Pending(state, nonce, verifier, safe_next(wanted), int(self._clock()))
         sealed, received = self._pending.close(pending), Received(headers).cookies()
         set_pending = self._cookies.set(PENDING + _short(state), sealed, PENDING_FOR)
-        dropped = (*self._ended(received), *self._given_up(received, len(sealed)))
-        return Step(url, (*dropped, set_pending))
+        ended = self._ended(received)
+        session = (self._cookies.read(received, each) for each in (SESSION, ID_TOKEN))
+        kept = 0 if ended else sum(map(len, session))
+        dropped = self._given_up(received, new=len(sealed), kept=kept)
+        return Step(url, (*ended, *dropped, set_pending))
 
     def _ended(self, received: Mapping[str, str]) -> tuple[str, ...]:
         """Remove the cookies of a session that is over: others need the room."""
@@ -141,8 +144,12 @@ class SignIn:
             return ()
         return (*self._cookies.remove(SESSION), *self._cookies.remove(ID_TOKEN))
 
-    def _given_up(self, received: Mapping[str, str], room: int) -> list[str]:
-        """Remove the oldest cookies of sign-ins that were given up, to make ``room`` for one."""
+    def _given_up(self, received: Mapping[str, str], *, kept: int, new: int = 0) -> list[str]:
+        """Remove the oldest cookies of sign-ins that were given up, to make room.
+
+        That is for a ``new`` one, and for the cookies of a session, ``kept``, both in characters.
+        """
+        room = min(PENDING_TOGETHER, TOGETHER - kept) - new
         found = self._cookies.beginning_with(received, PENDING)
         read = {key: self._pending.open(value, Pending) for key, value in found.items()}
         newest = sorted(
@@ -150,8 +157,8 @@ class SignIn:
         )
         gone: list[str] = []
         for number, key in enumerate(newest, 2):
-            room += len(found[key])
-            if number > MOST_PENDING or room > PENDING_TOGETHER:
+            room -= len(found[key])
+            if number > MOST_PENDING or room < 0:
                 gone.append(self._cookies.set(PENDING + key, "", 0))
         return gone
 
@@ -187,12 +194,13 @@ class SignIn:
             query.get("code", ""), pending.verifier, pending.nonce
         )
         session = self._sessions.begin(tokens)
-        self._tell(audit.SIGN_IN, session)
         hint = self._kept.close(Kept(tokens.id_token)) if tokens.id_token else ""
-        return Step(
-            pending.next,
-            (self._cookies.set(name, "", 0), *self.session_cookies(session, hint, new=True)),
-        )
+        cookies = self.session_cookies(session, hint, new=True)
+        self._tell(audit.SIGN_IN, session)
+        received.pop(self._cookies.name(name), None)
+        # Tabs that sign in at the same time and lose theirs come back to the first page.
+        dropped = self._given_up(received, kept=sum(map(len, cookies)))
+        return Step(pending.next, (self._cookies.set(name, "", 0), *dropped, *cookies))
 
     def session_cookies(self, session: Session, hint: str, *, new: bool = False) -> tuple[str, ...]:
         """Return the ``Set-Cookie`` headers of a session.

@@ -480,12 +480,15 @@ async def test_many_groups_need_two_cookies_and_too_many_are_refused() -> None:
     assert len(portal.headers()[0][1]) < 8000
     found = await portal.authenticator.authenticate(portal.headers())
     assert len(found.identity.groups) == 200
+    told: list[str] = []
+    portal.sign_in.on_change(lambda action, identity: told.append(action))
     portal.idp.changes = {"groups": groups(270)}
     with pytest.raises(Unauthenticated, match="too many groups"):
         await portal.signed_in()
     portal.idp.changes = {"groups": groups(900)}
     with pytest.raises(Unauthenticated, match="too long"):
         await portal.signed_in()
+    assert told == [], "nobody has signed in"
     portal.idp.changes = {"groups": []}
     await portal.signed_in()
     assert f"{NAME}-2" not in portal.jar
@@ -515,6 +518,24 @@ async def test_tabs_that_sign_in_again_leave_room_for_each_other() -> None:
     assert [name for name in portal.jar if "sign-in" not in name] == []
     last = await portal.begin("/last")
     assert (await portal.finish(portal.idp.sign_in_at(last.location))).location == "/last"
+
+
+async def test_a_session_and_tabs_that_sign_in_leave_room_for_each_other() -> None:
+    portal = Portal()
+    portal.idp.changes = {"groups": groups(200)}
+    long = "/apps?q=" + "".join(groups(25))
+    begun: list[Step] = []
+    for _ in range(MOST_PENDING):
+        portal.idp.now += 1
+        begun.append(await portal.begin(long))
+    for step in begun[::-1]:  # those without room come back to the first page
+        assert (await portal.finish(portal.idp.sign_in_at(step.location))).location in {long, "/"}
+        assert len(portal.headers()[0][1]) < 8000
+        assert await portal.who() == "ann@example.com"
+    for _ in range(MOST_PENDING):
+        await portal.begin(long)
+        assert len(portal.headers()[0][1]) < 8000
+        assert await portal.who() == "ann@example.com"
 
 
 async def test_kubernetes_own_groups_are_left_out() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
+from contextlib import nullcontext
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -251,6 +252,29 @@ async def test_known_keys_count_for_a_day_while_the_provider_is_away() -> None:
     portal.idp.down = True
     portal.idp.now += KEYS_FOR + 1
     with pytest.raises(Unavailable):
+        await portal.provider.claims(token)
+
+
+@pytest.mark.parametrize("known", [False, True])
+async def test_tokens_with_unknown_keys_wait_for_one_answer_together(known: bool) -> None:
+    """Anybody can send them: one after the other they would wait for a provider that hangs."""
+    idp = Hanging()
+    portal = Portal(idp)
+    token = signed({"sub": "u-1"}, header={"kid": "other"} if known else None)
+    if known:
+        await portal.provider.claims(signed({"sub": "u-1"}))
+        idp.now += PAUSE
+    idp.asked.clear()
+    idp.down = idp.hangs = True
+    asking = [asyncio.ensure_future(portal.provider.claims(token)) for _ in range(5)]
+    await asyncio.wait(asking, timeout=0)
+    idp.goes_on.set()
+    found = await asyncio.gather(*asking, return_exceptions=True)
+    assert {type(each) for each in found} == {Unavailable}
+    assert len(idp.asked) == 1
+    # Whoever comes later asks anew.
+    idp.down = False
+    with pytest.raises(Unauthenticated) if known else nullcontext():
         await portal.provider.claims(token)
 
 

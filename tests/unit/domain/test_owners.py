@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from portal.domain.identity import Identity
 from portal.domain.owners import (
+    MOST_SHARED,
     NOBODY,
     Owners,
     Role,
@@ -41,6 +42,13 @@ def test_labels_there_and_back() -> None:
     assert owners_in(labels) == owners
     assert [name for name in labels if not is_about_owners(name)] == ["owner", "version"]
     assert owners_in({"owner": "helm"}) is NOBODY
+
+
+def test_as_many_as_an_app_may_be_shared_with_come_back_in_their_order() -> None:
+    """Recovery compares them, in their order, with what was asked for."""
+    owners = Owners("", tuple(label_of(f"user:{each}") for each in range(MOST_SHARED)))
+    assert owners_in(owners.labels) == owners
+    assert owners_in(dict(sorted(owners.labels.items()))) == owners
 
 
 def test_a_user_is_no_group_and_no_label() -> None:

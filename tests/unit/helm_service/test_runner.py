@@ -24,6 +24,7 @@ from portal.helm_service.redaction import redact, secrets_in
 from portal.helm_service.runner import CommandFailed, Runner, RunningProgram, helm_environment
 from portal.turns import Turns
 from tests.unit.helm_service.stub import Stub, gone, make
+from tests.waiting import settled
 
 SOURCES = Path(__file__).resolve().parents[3]
 
@@ -200,12 +201,6 @@ class Told:
 
     async def end(self, grace: float) -> None:
         self.over.set()
-
-
-async def settled() -> None:
-    """Let all tasks get as far as they do."""
-    for _ in range(20):
-        await asyncio.sleep(0)
 
 
 async def test_one_persons_commands_take_turns() -> None:

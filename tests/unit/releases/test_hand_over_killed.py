@@ -20,7 +20,15 @@ from portal.domain.identity import Identity
 from portal.domain.keys import Key
 from portal.domain.namespaces import NamespaceRules
 from portal.domain.operations import Operation, OperationPhase
-from portal.domain.owners import Owners, Role, is_about_owners, label_of, owners_in
+from portal.domain.owners import (
+    MOST_SHARED,
+    Owners,
+    Role,
+    is_about_owners,
+    label_of,
+    owners_in,
+    read_entries,
+)
 from portal.domain.role_bindings import RoleBinding, Subject
 from portal.operations.ports import NoSeal
 from portal.operations.renewer import RunningOperation
@@ -426,7 +434,26 @@ async def test_one_that_is_cancelled_says_what_could_not_be_undone(portals: list
     assert "Not all could be undone: bob has the role administrator now." in ended.error
 
 
-SHARED = {Role.VIEW: "user:eve"}
+async def test_one_that_may_not_finish_undoing_does_not_say_that_it_did(
+    portals: list[Portal],
+) -> None:
+    """A portal that stops gives it some seconds."""
+    portal = await first_portal(portals, kubernetes=True)
+    portal.kill.made, portal.kill.after = 0, 2
+    begun = await portal.actions.hand_over(ANN, KEY, ALL_ROLES)
+    running = portal.operations.executor._running[KEY]
+    await portal.kill.over.wait()
+    portal.kill.over.clear()
+    await portal.actions.cancel(BOB, KEY)
+    await portal.kill.over.wait()
+    assert running.task is not None
+    running.task.cancel()
+    ended = await portal.ended(begun)
+    assert ended.phase is OperationPhase.FAILED
+    assert "bob may be noted as the owner; bob has the role administrator now." in ended.error
+
+
+SHARED = {Role.VIEW: ", ".join(f"user:eve-{number}" for number in range(MOST_SHARED))}
 
 
 @pytest.mark.parametrize("writes", range(REVISIONS))
@@ -438,6 +465,24 @@ async def test_sharing_is_whole_or_has_not_begun(
     after = Portal(kubernetes=False, first=first)
     portals.append(after)
     ended = await after.recovered()
-    wanted = Owners(label_of("ann"), (label_of("view:user:eve"),)) if writes else BEFORE
+    wanted = Owners(label_of("ann"), read_entries(SHARED[Role.VIEW], Role.VIEW)[0])
+    if not writes:
+        wanted = BEFORE
     assert after.noted == REVISIONS * [wanted]
     assert ended.phase is (OperationPhase.SUCCEEDED if writes else OperationPhase.INTERRUPTED)
+
+
+async def test_sharing_that_does_not_say_what_was_asked_is_not_said_to_have_done_nothing(
+    portals: list[Portal], gone: list[RunningOperation]
+) -> None:
+    """An older version of the portal did not note it."""
+    first = await first_portal(portals, kubernetes=False)
+    gone.append(await first.killed(first.actions.share(ANN, KEY, SHARED), 1))
+    lease = first.leases.now[KEY]
+    first.leases.now[KEY] = replace(lease, operation=replace(lease.operation, asked={}))
+    after = Portal(kubernetes=False, first=first)
+    portals.append(after)
+    ended = await after.recovered()
+    assert ended.phase is OperationPhase.INTERRUPTED
+    assert "cannot be told how far it was" in ended.error
+    assert len(set(after.noted)) == 1

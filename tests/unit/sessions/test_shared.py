@@ -272,20 +272,23 @@ async def test_a_person_is_told_of_an_end_once_it_is_written(connect: Connect) -
         await leaving
 
 
-async def test_a_request_looks_at_memory_alone(connect: Connect) -> None:
-    async with pods(connect, 1) as (pod,):
-        await pod.signed_in()
-        asked: list[str] = []
+async def test_a_request_looks_at_memory_alone(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pod = Pod(connect(), OpenIdProvider())
+    asked: list[Database] = []
 
-        async def take_lease(token: str) -> TokenLease:
-            asked.append(token)
-            return TokenLease.OURS
+    async def transaction(database: Database, *_: object, **__: object) -> None:
+        asked.append(database)
 
-        pod.told.take_lease = take_lease  # pyright: ignore[reportAttributeAccessIssue]
-        for _ in range(5):
-            pod.idp.now += 50
-            assert await pod.who() == "ann@example.com"
-        assert not asked
+    monkeypatch.setattr(Database, "_transaction", transaction)
+    await pod.signed_in()
+    for _ in range(5):
+        pod.idp.now += 50
+        assert await pod.who() == "ann@example.com"
+    assert not asked
+    await pod.sessions.end_of_user("nobody")
+    assert asked == [pod.database]
 
 
 # Renewals.
