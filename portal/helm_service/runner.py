@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import copy
 import logging
+import math
 import os
 import re
 import sys
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 from weakref import WeakValueDictionary
@@ -143,7 +144,7 @@ class Runner(pyhelm3.Command):
         self._deadline = deadline
         self._grace = grace
         self._slots = asyncio.Semaphore(limit)
-        self._new_turns = turns or (lambda: Turns(max(1, _processors() - 1), WORKS))
+        self._new_turns = turns or (lambda: Turns(max(1, processors() - 1), WORKS))
         self._turns: WeakValueDictionary[str, Turns] = WeakValueDictionary()
         self._added: tuple[str, ...] = ()
         self._impersonation = impersonation
@@ -245,12 +246,16 @@ class Runner(pyhelm3.Command):
             ) from error
 
 
-def _processors() -> int:
-    """Return how many processors the portal may use."""
+def processors(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
+    """Return how many processors the portal may use, by the limit of its container too."""
     try:
-        return len(os.sched_getaffinity(0))
+        found = len(os.sched_getaffinity(0))
     except AttributeError:  # Linux alone has it
-        return os.cpu_count() or 1
+        found = os.cpu_count() or 1
+    with suppress(OSError, ValueError):  # none, or "max"
+        share, period = map(int, quota.read_text().split())
+        found = min(found, math.ceil(share / period))
+    return found
 
 
 def _as_yaml(values: bytes) -> bytes:

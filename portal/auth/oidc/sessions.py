@@ -454,7 +454,10 @@ class Sessions:
         )
 
     def _identity_after(self, session: Session, tokens: Tokens) -> Identity:
-        """Return whose a renewed session is: a claim that did not come again is as it was."""
+        """Return whose a renewed session is; a user name that did not come again is as it was.
+
+        So are groups, unless there is a new ID token: without groups in it, there are none.
+        """
         claims, names, user = tokens.claims, self._names, session.user
         if value_of(claims, names.user) is not None:
             user = identity_of(claims, names).user

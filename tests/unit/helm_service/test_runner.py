@@ -21,7 +21,13 @@ from portal.domain.request import enter_operation
 from portal.domain.secrets import HIDDEN
 from portal.helm_service.process import NICENESS, Process
 from portal.helm_service.redaction import redact, secrets_in
-from portal.helm_service.runner import CommandFailed, Runner, RunningProgram, helm_environment
+from portal.helm_service.runner import (
+    CommandFailed,
+    Runner,
+    RunningProgram,
+    helm_environment,
+    processors,
+)
 from portal.turns import Turns
 from tests.unit.helm_service.stub import Stub, gone, make
 from tests.waiting import settled
@@ -226,6 +232,19 @@ async def test_one_persons_commands_take_turns() -> None:
     await asyncio.gather(*tasks)
     await settled()
     assert not every._turns, "nothing is kept of who has no command"
+
+
+@pytest.mark.parametrize(
+    ("limit", "found"), [("100000 100000", 1), ("max 100000", 99), ("50000 100000", 1), ("", 99)]
+)
+def test_a_limit_of_processors_counts(
+    limit: str, found: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(99), raising=False)
+    quota = tmp_path / "cpu.max"
+    quota.write_text(limit)
+    assert processors(quota) == found
+    assert processors(tmp_path / "none") == 99
 
 
 async def test_a_missing_program_is_told(tmp_path: Path) -> None:
