@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 from weakref import WeakValueDictionary
@@ -37,10 +38,10 @@ log = logging.getLogger(__name__)
 
 _INHERITED = ("PATH", "HOME")
 _PLUGINS = Path(__file__).with_name("plugins")
+_PAIR = re.compile(rb"\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})|\\.")
+
 WORKS = 1.0
 """Seconds after which a command leaves its turn to the next one: it waits for Kubernetes then."""
-
-_PAIR = re.compile(rb"\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})|\\.")
 
 
 class CommandFailed(Exception):
@@ -144,7 +145,7 @@ class Runner(pyhelm3.Command):
         self._deadline = deadline
         self._grace = grace
         self._slots = asyncio.Semaphore(limit)
-        self._new_turns = turns or (lambda: Turns(max(1, processors() - 1), WORKS))
+        self._new_turns = turns or partial(Turns, max(1, processors() - 1), WORKS)
         self._turns: WeakValueDictionary[str, Turns] = WeakValueDictionary()
         self._added: tuple[str, ...] = ()
         self._impersonation = impersonation
@@ -203,7 +204,9 @@ class Runner(pyhelm3.Command):
         if not self._whose:
             yield
             return
-        turns = self._turns.setdefault(self._whose, self._new_turns())
+        turns = self._turns.get(self._whose)
+        if turns is None:
+            turns = self._turns[self._whose] = self._new_turns()
         async with turns.turn():
             yield
 
